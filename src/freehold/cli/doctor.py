@@ -1,0 +1,170 @@
+"""`freehold doctor`: what is missing, in plain words."""
+
+import asyncio
+import importlib
+import importlib.metadata
+import os
+import platform
+import shutil
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+from msgspec import Struct
+
+from freehold.cli.context import Here
+from freehold.config import Settings, SettingsError, load
+from freehold.core.errors import StorageFailed
+from freehold.engines.weights.folder import Folder
+from freehold.engines.weights.hub import digest
+from freehold.engines.weights.starters import LARGE, MEMORY_OF_LARGE, SMALL
+from freehold.storage.database import open_database
+
+LEAST_MEMORY = 2 * 1024**3
+LEAST_DISK = 2 * 1024**3
+
+
+class Finding(Struct, frozen=True):
+    """What one check found. `needed` findings that are not `ok` make the doctor fail; `advice` says what to do."""
+
+    what: str
+    ok: bool
+    found: str
+    advice: str = ""
+    needed: bool = True
+
+
+@click.command()
+@click.option("--full", is_flag=True, help="Also check the model files byte by byte.")
+@click.pass_obj
+def doctor(here: Here, full: bool) -> None:
+    """Check this machine and this installation, and say in plain words what is missing.
+
+    Exit status 1 when something that is needed is missing.
+    """
+    failed = False
+    for finding in _examine(here, full):
+        mark = "ok     " if finding.ok else "MISSING" if finding.needed else "note   "
+        click.echo(f"{mark} {finding.what}: {finding.found}")
+        if not finding.ok:
+            click.echo(f"        → {finding.advice}")
+            failed |= finding.needed
+    click.echo("\nSomething that is needed is missing." if failed else "\nAll that is needed is here.")
+    sys.exit(1 if failed else 0)
+
+
+def _examine(here: Here, full: bool) -> Iterator[Finding]:
+    yield _python()
+    yield _engine()
+    yield _processor()
+    yield _memory()
+    for name, folder in (("data folder", here.folders.data), ("model folder", here.folders.models)):
+        yield _folder(name, folder)
+    yield _disk(here.folders.models)
+    settings, finding = _settings(here)
+    yield finding
+    yield _port(settings)
+    yield _database(here, settings)
+    yield from _models(here, full)
+
+
+def _python() -> Finding:
+    version = platform.python_version()
+    return Finding("Python", sys.version_info >= (3, 11), version, "Install Python 3.11 or newer.")
+
+
+def _engine() -> Finding:
+    try:
+        importlib.import_module("xllamacpp")
+    except ImportError as error:
+        advice = "Run `pip install xllamacpp`."
+        if "libgomp" in str(error):
+            advice = "Install the OpenMP runtime: `apt-get install libgomp1`, or your system's package of that name."
+        return Finding("embedded engine", False, str(error), advice)
+    return Finding("embedded engine", True, f"xllamacpp {importlib.metadata.version('xllamacpp')}")
+
+
+def _processor() -> Finding:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    found = f"{platform.machine()}, {cores} cores"
+    info = Path("/proc/cpuinfo")
+    lacks = platform.machine() == "x86_64" and info.exists() and "avx2" not in info.read_text()
+    advice = "The embedded engine needs AVX2; use a newer processor, or an engine on another machine."
+    return Finding("processor", not lacks, found + (" without AVX2" if lacks else ""), advice)
+
+
+def _memory() -> Finding:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    found = f"{memory / 1024**3:.1f} GiB"
+    if memory < LEAST_MEMORY:
+        return Finding("memory", False, found, f"2 GiB are the least; {SMALL} needs 1.5.")
+    advice = f"The smaller starter model {SMALL} is used; {LARGE} wants 6 GiB."
+    return Finding("memory", memory >= MEMORY_OF_LARGE, found, advice, needed=False)
+
+
+def _folder(name: str, folder: Path) -> Finding:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".freehold-probe"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        return Finding(name, False, f"{folder} ({error.strerror})", "Make it writable, or name another one.")
+    return Finding(name, True, f"{folder} is writable")
+
+
+def _disk(folder: Path) -> Finding:
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    free = shutil.disk_usage(there).free
+    advice = "Make room, or set FREEHOLD_MODELS to a folder on another disk."
+    return Finding("disk", free >= LEAST_DISK, f"{free / 1024**3:.1f} GiB free for models", advice, needed=False)
+
+
+def _settings(here: Here) -> tuple[Settings, Finding]:
+    try:
+        return load(here.environ, None, here.folders.data), Finding("settings", True, "read")
+    except SettingsError as error:
+        return Settings(), Finding("settings", False, str(error), "Correct it; `docs/reference/settings.md` lists all.")
+
+
+def _port(settings: Settings) -> Finding:
+    host, port = settings.server.host, settings.server.port
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        taken = probe.connect_ex((host if host != "0.0.0.0" else "127.0.0.1", port)) == 0  # noqa: S104
+    found = f"{port} is taken" if taken else f"{port} is free"
+    advice = "Another program, perhaps Freehold itself, listens there; use `freehold serve --port`."
+    return Finding("port", not taken, found, advice, needed=False)
+
+
+def _database(here: Here, settings: Settings) -> Finding:
+    async def opened() -> None:
+        async with open_database(settings.storage.database, here.folders.data):
+            return
+
+    return _tried("database", settings.storage.database, lambda: asyncio.run(opened()))
+
+
+def _tried(what: str, found: str, attempt: Callable[[], None]) -> Finding:
+    try:
+        attempt()
+    except (StorageFailed, ValueError) as error:
+        return Finding(what, False, str(error), "See the message; the data folder is named above.")
+    return Finding(what, True, f"{found} opens")
+
+
+def _models(here: Here, full: bool) -> Iterator[Finding]:
+    folder = Folder(here.folders.models)
+    present = dict(folder.here())
+    if not present:
+        yield Finding(
+            "models", False, "none here yet", f"`freehold serve` fetches one; or `freehold models pull {SMALL}`.", False
+        )
+    for name, file in present.items():
+        starter = folder.want(name).starter
+        size = file.stat().st_size
+        whole = starter is None or (size == starter.size and (not full or digest(file) == starter.sha256))
+        advice = f"Delete and fetch it again: `freehold models rm {name}`, `freehold models pull {name}`."
+        yield Finding(f"model {name}", whole, f"{size / 1e6:.0f} MB" + ("" if whole else ", damaged"), advice)

@@ -1,0 +1,135 @@
+"""Settings: the only reader of configuration files and of the environment.
+
+Sources, the later ones winning: the defaults below, one TOML file, `FREEHOLD__SECTION__KEY` variables, flags.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from freehold.engines.registry import EngineSpec
+
+PREFIX = "FREEHOLD__"
+FILE = "freehold.toml"
+
+
+class SettingsError(Exception):
+    """A setting is unknown or wrong; the message names its path."""
+
+
+class Server(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[server]`: where it listens and what it takes; `max_body` in bytes, `drain_seconds` for answers on shutdown."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8000
+    max_body: Annotated[int, Meta(ge=1024)] = 64 * 1024 * 1024
+    drain_seconds: Annotated[float, Meta(ge=0)] = 30.0
+
+
+class Storage(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[storage]`: where objects are kept; a relative path is inside the data folder. No object here has a blob yet."""
+
+    database: str = "sqlite:///freehold.db"
+    blobs: str = "file:///blobs"
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that can be configured. `aliases` maps names that clients use to served models."""
+
+    server: Server = Server()
+    storage: Storage = Storage()
+    engines: tuple[EngineSpec, ...] = ()
+    aliases: dict[str, str] = {}
+
+
+class Folders(Struct, frozen=True):
+    """`data` holds the database and the pepper, `models` the weights."""
+
+    data: Path
+    models: Path
+
+
+def folders(environ: Mapping[str, str], data: Path | None = None) -> Folders:
+    """Return the folders: those of the user, unless `data`, FREEHOLD_DATA or FREEHOLD_MODELS say otherwise."""
+    home = Path(environ.get("HOME") or Path.home())
+    share = Path(environ.get("XDG_DATA_HOME") or home / ".local/share")
+    cache = Path(environ.get("XDG_CACHE_HOME") or home / ".cache")
+    chosen = data or Path(environ.get("FREEHOLD_DATA") or share / "freehold")
+    return Folders(chosen.absolute(), Path(environ.get("FREEHOLD_MODELS") or cache / "freehold/models").absolute())
+
+
+def load(
+    environ: Mapping[str, str], file: Path | None, data: Path, flags: Mapping[str, Mapping[str, Any]] | None = None
+) -> Settings:
+    """Read the settings: `file`, or `freehold.toml` in the data folder if it is there, then `environ`, then `flags`.
+
+    `flags` is section → key → value. Raises SettingsError.
+    """
+    tree = _read(file or data / FILE, wanted=file is not None)
+    for name, value in sorted(environ.items()):
+        if name.startswith(PREFIX):
+            _set(tree, name, value)
+    for section, values in (flags or {}).items():
+        tree.setdefault(section, {}).update(values)
+    try:
+        return msgspec.convert(tree, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise SettingsError(_explained(str(error))) from None
+
+
+def _read(path: Path, wanted: bool) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        if wanted:
+            raise SettingsError(f"The configuration file {path} does not exist.") from None
+        return {}
+    except OSError as error:
+        raise SettingsError(f"The configuration file {path} cannot be read: {error.strerror}.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"The configuration file {path} is not valid TOML: {error}.") from None
+
+
+def _set(tree: dict[str, Any], name: str, value: str) -> None:
+    """Put the value of a variable such as FREEHOLD__ENGINES__0__SLOTS at its place."""
+    steps = [step.lower() for step in name.removeprefix(PREFIX).split("__")]
+    if steps[0] == "aliases" and len(steps) == 2:
+        steps[1] = steps[1].replace("_", "-")
+    place: Any = tree
+    for step, following in zip(steps, [*steps[1:], ""], strict=True):
+        last = following == ""
+        if isinstance(place, list):
+            index = int(step) if step.isdecimal() else -1
+            if not 0 <= index <= len(place):
+                raise SettingsError(f"Unknown setting {name}: {step!r} is not the number of an entry.")
+            if index == len(place):
+                place.append({})
+            place = place[index]
+        elif last:
+            place[step] = value.split(",") if step == "models" else value
+        else:
+            place = place.setdefault(step, [] if following.isdecimal() else {})
+        if not isinstance(place, dict | list):
+            raise SettingsError(f"Unknown setting {name}.")
+
+
+def _explained(error: str) -> str:
+    found = re.match(r"^(.*?)(?: - at `\$\.?(.*)`)?$", error, re.DOTALL)
+    what, path = (found[1], found[2] or "") if found else (error, "")
+    if unknown := re.match(r"Object contains unknown field `(.+)`", what):
+        place = f"{path}.{unknown[1]}" if path else unknown[1]
+        known = ", ".join(_fields(path))
+        return f"Unknown setting {place} (known here: {known})."
+    if missing := re.match(r"Object missing required field `(.+)`", what):
+        return f"Missing setting {path}.{missing[1]}."
+    return f"Wrong setting {path}: {what[0].lower() + what[1:]}."
+
+
+def _fields(path: str) -> tuple[str, ...]:
+    kinds: dict[str, type[Struct]] = {"": Settings, "server": Server, "storage": Storage}
+    return kinds.get(path, EngineSpec).__struct_fields__

@@ -1,0 +1,1 @@
+"""Floor 0: items, deltas, events, prompts, ports and errors. Data and Protocols only; no I/O."""

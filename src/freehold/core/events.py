@@ -1,0 +1,48 @@
+"""How a run unfolds. Every surface, the journal and the final object are folds over these events.
+
+Between `Opened` and `Closed` of an item come its `Grew`; `Ended` is the last event of every run.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from freehold.core.deltas import Usage
+from freehold.core.errors import Fault
+from freehold.core.items import Item
+
+Ending = Literal["completed", "incomplete", "failed", "cancelled"]
+Reason = Literal["max_output_tokens", "content_filter"]
+
+
+class Opened(Struct, frozen=True):
+    """An output item begins; `index` is its place in the output."""
+
+    index: int
+    item: Item
+
+
+class Grew(Struct, frozen=True):
+    """The open item at `index` grew by `delta`."""
+
+    index: int
+    delta: str
+
+
+class Closed(Struct, frozen=True):
+    """The item at `index` is final."""
+
+    index: int
+    item: Item
+
+
+class Ended(Struct, frozen=True, kw_only=True):
+    """The run is over. `reason` says why it is incomplete, `error` why it failed."""
+
+    status: Ending
+    usage: Usage = Usage()
+    reason: Reason | None = None
+    error: Fault | None = None
+
+
+Event = Opened | Grew | Closed | Ended

@@ -1,0 +1,65 @@
+"""The ports: what the inside asks of the outside world, as Protocols."""
+
+from collections.abc import AsyncGenerator
+from typing import Protocol
+
+from msgspec import Struct
+
+from freehold.core.deltas import Delta
+from freehold.core.prompt import Prompt
+
+
+class Served(Struct, frozen=True, kw_only=True):
+    """A model that an engine really serves. `context` and `max_output` are in tokens; `created` is a unix time.
+
+    `backend` names the program behind it for people, e.g. `llama.cpp b11549`; `fingerprint` changes whenever answers to
+    the same request with the same seed may change. `temperature` and `top_p` are used where a request names none.
+    """
+
+    name: str
+    context: int
+    max_output: int
+    created: int
+    owned_by: str = "freehold"
+    backend: str = ""
+    fingerprint: str = ""
+    vision: bool = False
+    temperature: float = 1.0
+    top_p: float = 1.0
+
+
+class Load(Struct, frozen=True, kw_only=True):
+    """How full an engine is: requests running, waiting, and the most that it takes at once (running and waiting)."""
+
+    running: int
+    waiting: int
+    limit: int
+
+
+class Engine(Protocol):
+    """Turns a prompt into deltas. It knows nothing of HTTP, items, hosted tools or storage."""
+
+    @property
+    def models(self) -> tuple[Served, ...]:
+        """The models that answer now."""
+        ...
+
+    @property
+    def load(self) -> Load:
+        """How full the engine is."""
+        ...
+
+    async def admit(self, prompt: Prompt) -> Prompt:
+        """Check that the prompt can be answered and return it with its tokens filled in.
+
+        Raises Invalid (`context_length_exceeded`) when the prompt does not fit the model's context, EngineBusy when the
+        queue is full, EngineFailed when the engine is down. Nothing is reserved.
+        """
+        ...
+
+    def generate(self, prompt: Prompt) -> AsyncGenerator[Delta, None]:
+        """Yield deltas, `Stop` last. Closing the generator cancels the work: there is no other cancel.
+
+        Raises EngineBusy before the first delta, EngineFailed at any time.
+        """
+        ...

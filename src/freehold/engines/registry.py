@@ -1,0 +1,61 @@
+"""The engine kinds, and how a configured engine is opened."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from freehold.core.ports import Engine
+
+GROUP = "freehold.engines"
+BUILT_IN: Mapping[str, str] = {
+    "llama": "freehold.engines.llama.engine:open_llama",
+    "script": "freehold.engines.script:open_script",
+}
+
+Find = Callable[[str], Path]
+"""Returns the weights file of a model name; it may block for long, to download them."""
+
+
+class EngineSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One engine as configured.
+
+    `slots` is how many requests run at once, `queue` how many wait. `context` is the most tokens of one request, prompt
+    and answer together (default: what the model was trained for, at most 32768). `pool` is the tokens of memory that
+    the running requests share (default: room for `slots` full answers, at most 32768, at least `context`). `threads`
+    compute one token of an answer (default: one less than the cores). `rate` is for scripts: words a second, 0 for as
+    fast as it can. `url` is for engines elsewhere.
+    """
+
+    name: Annotated[str, Meta(min_length=1)]
+    kind: str = "llama"
+    models: tuple[Annotated[str, Meta(min_length=1)], ...] = ()
+    url: str | None = None
+    slots: Annotated[int, Meta(ge=1, le=256)] = 8
+    queue: Annotated[int, Meta(ge=0)] = 256
+    context: Annotated[int, Meta(ge=64)] | None = None
+    pool: Annotated[int, Meta(ge=64)] | None = None
+    threads: Annotated[int, Meta(ge=1, le=1024)] | None = None
+    rate: Annotated[float, Meta(ge=0)] = 0.0
+
+
+Factory = Callable[[EngineSpec, Find], AbstractAsyncContextManager[Engine]]
+
+
+def open_engine(spec: EngineSpec, find: Find) -> AbstractAsyncContextManager[Engine]:
+    """Return a context manager that starts the engine of `spec` on entry and stops it on exit.
+
+    Its module is imported here, not before. Raises ValueError, naming the known kinds, for a kind that is none of them.
+    """
+    # What we ship wins: a plugin adds kinds, it cannot quietly take the place of one.
+    kinds = {point.name: point.value for point in entry_points(group=GROUP)} | dict(BUILT_IN)
+    target = kinds.get(spec.kind)
+    if target is None:
+        raise ValueError(f"engine {spec.name!r}: unknown kind {spec.kind!r} (known: {', '.join(sorted(kinds))})")
+    module, _, attribute = target.partition(":")
+    factory: Factory = getattr(import_module(module), attribute)
+    return factory(spec, find)

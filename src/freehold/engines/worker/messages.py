@@ -1,0 +1,122 @@
+"""Everything that a worker process and its client say to each other: the whole contract between them.
+
+Each message travels as msgpack in a frame of its own. `id` is the client's number for one request; a `Failed` with id 0
+is about the worker as a whole. The client opens with `Open`, the worker answers `Ready` or `Failed`; from then on each
+`Tokenize` is answered by `Tokens` or `Failed`, and each `Generate` by any number of `Piece`, then `Done` or `Failed`.
+"""
+
+from msgspec import Struct, msgpack
+
+from freehold.core.prompt import Turn
+
+
+class Refused(Exception):
+    """A backend will not work on a request because of its content; the message says why."""
+
+
+class Open(Struct, frozen=True, kw_only=True, array_like=True, tag=1):
+    """The first message to a worker: which backend ("module:class") to load with which file.
+
+    `folder` is an empty folder that only this user may enter, for the worker's own use. The other settings are those of
+    EngineSpec.
+    """
+
+    backend: str
+    path: str
+    folder: str
+    slots: int
+    context: int | None
+    pool: int | None
+    threads: int | None
+
+
+class Tokenize(Struct, frozen=True, array_like=True, tag=2):
+    """Render the turns with the model's chat template and count them."""
+
+    id: int
+    turns: tuple[Turn, ...]
+
+
+class Generate(Struct, frozen=True, kw_only=True, array_like=True, tag=3):
+    """Answer these tokens with at most `limit` more; None leaves a setting to the model."""
+
+    id: int
+    tokens: tuple[int, ...]
+    limit: int
+    temperature: float | None
+    top_p: float | None
+    stop: tuple[str, ...]
+    seed: int | None
+    presence_penalty: float
+    frequency_penalty: float
+
+
+class Cancel(Struct, frozen=True, array_like=True, tag=4):
+    """Stop the work on a request; it still ends with `Done` or `Failed`."""
+
+    id: int
+
+
+class Shutdown(Struct, frozen=True, array_like=True, tag=5):
+    """Leave everything and exit."""
+
+
+class Ready(Struct, frozen=True, kw_only=True, array_like=True, tag=11):
+    """The model is loaded. `context` and `pool` are in tokens, `created` is a unix time.
+
+    `temperature` and `top_p` are the model's own, for requests that name none.
+    """
+
+    context: int
+    pool: int
+    created: int
+    backend: str
+    fingerprint: str
+    temperature: float
+    top_p: float
+
+
+class Tokens(Struct, frozen=True, array_like=True, tag=12):
+    """What the model will read for the turns of a `Tokenize`."""
+
+    id: int
+    tokens: tuple[int, ...]
+
+
+class Piece(Struct, frozen=True, array_like=True, tag=13):
+    """The next piece of an answer."""
+
+    id: int
+    text: str
+
+
+class Done(Struct, frozen=True, array_like=True, tag=14):
+    """The end of an answer: `stop`, `length` or, when it was asked for, `cancelled`; with the token counts."""
+
+    id: int
+    reason: str
+    input: int = 0
+    cached: int = 0
+    output: int = 0
+
+
+class Failed(Struct, frozen=True, array_like=True, tag=15):
+    """A request that could not be answered; `refused` when its content is the reason, not a defect."""
+
+    id: int
+    message: str
+    refused: bool = False
+
+
+ToWorker = Open | Tokenize | Generate | Cancel | Shutdown
+FromWorker = Ready | Tokens | Piece | Done | Failed
+
+
+def to_worker() -> msgpack.Decoder[ToWorker]:
+    """Return a decoder of what a worker receives; it raises msgspec.DecodeError."""
+    return msgpack.Decoder(ToWorker)
+
+
+def from_worker() -> msgpack.Decoder[FromWorker]:
+    """Return a decoder of what a client receives; it raises msgspec.DecodeError."""
+    return msgpack.Decoder(FromWorker)

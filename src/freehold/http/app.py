@@ -1,0 +1,133 @@
+"""The ASGI application: find the route, know the caller, answer, and give every answer its headers."""
+
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from time import perf_counter
+from typing import NamedTuple
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Match, Route
+from starlette.types import Receive, Scope, Send
+
+from freehold.core.errors import Denied, EngineBusy, EngineFailed, Fault, NotFound
+from freehold.core.ids import Mint
+from freehold.core.principal import Principal
+from freehold.http import errors
+from freehold.http.body import ClientGone
+
+log = logging.getLogger(__name__)
+
+API_VERSION = b"2020-10-01"
+
+Handler = Callable[[Request, Principal], Awaitable[Response]]
+Authenticate = Callable[[str | None], Awaitable[Principal]]
+
+
+class Path(NamedTuple):
+    """One method and path, e.g. `("GET", "/v1/responses/{response_id}", handler)`."""
+
+    method: str
+    path: str
+    handler: Handler
+
+
+class App:
+    """The whole HTTP side. `draining` refuses new requests while those under way finish."""
+
+    def __init__(self, paths: Iterable[Path], authenticate: Authenticate, mint: Mint) -> None:
+        self._authenticate = authenticate
+        self._mint = mint
+        self._fixed: dict[tuple[str, str], Handler] = {}
+        self._open: list[tuple[Route, Handler]] = []
+        self._methods: dict[str, list[str]] = {}
+        for method, path, handler in paths:
+            if "{" in path:
+                self._open.append((Route(path, handler, methods=[method]), handler))
+            else:
+                self._fixed[method, path] = handler
+                self._methods.setdefault(path, []).append(method)
+        self.draining = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one connection's request."""
+        if scope["type"] == "lifespan":
+            return await _lifespan(receive, send)
+        if scope["type"] != "http":
+            return await send({"type": "websocket.close", "code": 1008, "reason": "Not supported on this path."})
+        started = perf_counter()
+        request_id = self._mint("req_")
+        who: Principal | None = None
+        try:
+            if scope["path"] == "/healthz":
+                response = Response(b"draining\n" if self.draining else b"ok\n", 503 if self.draining else 200)
+            else:
+                handler = self._find(scope)
+                who = await self._authenticate(_bearer(scope))
+                if self.draining:
+                    raise EngineBusy("The server is shutting down. Please retry your request.", retry_after=2.0)
+                response = await handler(Request(scope, receive), who)
+        except Fault as fault:
+            response = errors.answer(fault)
+        except ClientGone:
+            return None
+        except Exception:
+            log.exception("request %s failed", request_id)
+            response = errors.answer(
+                EngineFailed(
+                    "The server had an error while processing your request. Sorry about that! "
+                    f"(Please include the request ID {request_id} in your message.)"
+                )
+            )
+        response.raw_headers += [
+            (b"x-request-id", request_id.encode()),
+            (b"openai-processing-ms", str(int((perf_counter() - started) * 1000)).encode()),
+            (b"openai-version", API_VERSION),
+            (b"openai-organization", (who.project if who is not None else "none").encode()),
+        ]
+        try:
+            await response(scope, receive, send)
+        except ClientGone:
+            return None
+
+    def _find(self, scope: Scope) -> Handler:
+        method, path = scope["method"], scope["path"]
+        handler = self._fixed.get((method, path))
+        if handler is not None:
+            return handler
+        allowed = list(self._methods.get(path, ()))
+        for route, candidate in self._open:
+            match, child = route.matches(scope)
+            if match is Match.FULL:
+                scope.update(child)
+                return candidate
+            if match is Match.PARTIAL:
+                allowed += sorted(route.methods or ())
+        if allowed:
+            hint = " or ".join(sorted(set(allowed) - {"HEAD"}))
+            raise NotFound(
+                f"Not allowed to {method} on {path}. (HINT: Perhaps you meant to make your HTTP request using {hint}?)",
+                "method_not_supported",
+            )
+        raise NotFound(f"Invalid URL ({method} {path})", "unknown_url")
+
+
+def _bearer(scope: Scope) -> str | None:
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            scheme, _, secret = value.decode("latin-1").partition(" ")
+            if scheme.lower() != "bearer":
+                raise Denied(
+                    "You didn't provide an API key. You need to provide your API key in an Authorization header using "
+                    "Bearer auth (i.e. Authorization: Bearer YOUR_KEY)."
+                )
+            return secret.strip()
+    return None
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": message["type"] + ".complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

@@ -1,0 +1,49 @@
+"""Request bodies: read whole, bounded, and of a type that is understood."""
+
+from starlette.requests import Request
+from starlette.types import Receive
+
+from freehold.core.errors import Invalid, TooLarge
+
+
+class ClientGone(Exception):
+    """The client closed its connection: nobody is there to be answered."""
+
+
+async def read_json(request: Request, limit: int) -> bytes:
+    """Return the body. Raises TooLarge over `limit` bytes, Invalid when it is not declared as JSON."""
+    kind = request.headers.get("content-type")
+    if kind is not None and kind.partition(";")[0].strip().lower() != "application/json":
+        raise Invalid(
+            f"Unsupported content type: '{kind.partition(';')[0].strip()}'. This API method only accepts "
+            "'application/json' requests, but you specified the header 'Content-Type: "
+            f"{kind}'. Please try again with a supported content type.",
+            "unsupported_content_type",
+        )
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > limit:
+        raise _too_large(limit)
+    return await _read(request.receive, limit)
+
+
+async def _read(receive: Receive, limit: int) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > limit:
+            raise _too_large(limit)
+        if not message.get("more_body", False):
+            return b"".join((*chunks, chunk)) if chunks else chunk
+        chunks.append(chunk)
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(
+        f"Request body is too large: this server takes at most {limit} bytes (setting server.max_body).",
+        "request_too_large",
+    )

@@ -1,0 +1,58 @@
+"""The endpoint of every generating surface: decode, prepare, then a stream or one object."""
+
+import logging
+from typing import Any, TypeVar
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from freehold.core.principal import Principal
+from freehold.core.surface import Surface
+from freehold.http.app import Handler
+from freehold.http.body import read_json
+from freehold.http.sse import EventStream, unless_gone
+from freehold.services.answering import Answer, Answering
+from freehold.surfaces.decode import Decoder
+
+log = logging.getLogger(__name__)
+
+B = TypeVar("B")
+
+
+def generation(surface: Surface[Any], answering: Answering, max_body: int) -> Handler:
+    """Make the handler of a surface's POST. `max_body` is in bytes."""
+    decode: Decoder[Any] = Decoder(surface.body)
+
+    async def handle(request: Request, who: Principal) -> Response:
+        body = decode(await read_json(request, max_body))
+        answer = await answering.prepare(who, surface, body)
+        if body.stream:
+            response: Response = EventStream(answer.frames())
+        else:
+            response = json_bytes(await unless_gone(request.receive, answer.result()))
+        response.raw_headers += _headers(answer)
+        return response
+
+    return handle
+
+
+def json_bytes(encoded: bytes) -> Response:
+    """Answer with JSON that is encoded already."""
+    return Response(encoded, media_type="application/json")
+
+
+def json_object(value: Any) -> Response:
+    """Answer with a wire struct."""
+    return json_bytes(msgspec.json.encode(value))
+
+
+def _headers(answer: Answer) -> list[tuple[bytes, bytes]]:
+    load = answer.load
+    free = max(0, load.limit - load.running - load.waiting)
+    return [
+        (b"x-ratelimit-limit-requests", str(load.limit).encode()),
+        (b"x-ratelimit-remaining-requests", str(free).encode()),
+        (b"x-ratelimit-reset-requests", b"0s" if free else b"1s"),
+        (b"x-freehold-model", answer.served.name.encode("ascii", "replace")),
+    ]

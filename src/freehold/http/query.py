@@ -1,0 +1,36 @@
+"""Query parameters: known ones decoded and bounded, unknown ones refused, as in bodies."""
+
+from typing import TypeVar
+
+import msgspec
+from starlette.requests import Request
+
+from freehold.core.errors import Fault
+from freehold.surfaces.decode import explain
+
+Q = TypeVar("Q", bound=msgspec.Struct)
+
+
+def read_query(request: Request, wanted: type[Q]) -> Q:
+    """Decode the query into a struct. A name may be written `include[]`, as the SDKs do, for lists.
+
+    Raises Invalid that names the parameter.
+    """
+    lists = {field.name for field in msgspec.structs.fields(wanted) if "list" in str(field.type)}
+    values: dict[str, object] = {}
+    for key, value in request.query_params.multi_items():
+        name = key.removesuffix("[]")
+        if name in lists:
+            previous = values.setdefault(name, [])
+            if isinstance(previous, list):
+                previous.append(value)
+        else:
+            values[name] = value
+    try:
+        return msgspec.convert(values, wanted, strict=False)
+    except msgspec.ValidationError as error:
+        raise _explained(error, values, wanted) from None
+
+
+def _explained(error: msgspec.ValidationError, values: dict[str, object], wanted: type) -> Fault:
+    return explain(str(error), msgspec.json.encode(values), wanted)

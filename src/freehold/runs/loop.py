@@ -1,0 +1,53 @@
+"""The run: an engine's deltas become events. It ends with exactly one `Ended`, whatever the engine does."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+
+from freehold.core.deltas import Stop
+from freehold.core.errors import EngineFailed, Fault
+from freehold.core.events import Ended, Event
+from freehold.core.ids import Mint
+from freehold.core.ports import Engine
+from freehold.core.prompt import Prompt
+from freehold.runs.assemble import Assembler
+
+
+async def run(prompt: Prompt, engine: Engine, mint: Mint, cancelled: Callable[[], bool]) -> AsyncGenerator[Event, None]:
+    """Yield the events of one run over an admitted prompt.
+
+    `cancelled` is asked after each delta; once it says yes the engine is stopped and the run ends as `cancelled`.
+    A fault closes the open item as `incomplete` and ends the run as `failed`; an exception that is no Fault does the
+    same, and is the `__cause__` of the error, for the caller to log. Closing the generator closes the engine's.
+    """
+    assembler = Assembler(mint)
+    error: Fault
+    try:
+        async with aclosing(engine.generate(prompt)) as deltas:
+            async for delta in deltas:
+                if isinstance(delta, Stop):
+                    for event in assembler.close(complete=delta.reason == "stop"):
+                        yield event
+                    yield _ended(delta)
+                    return
+                for event in assembler.text(delta):
+                    yield event
+                if cancelled():
+                    for event in assembler.abandon():
+                        yield event
+                    yield Ended(status="cancelled")
+                    return
+        error = EngineFailed("The engine ended its answer without saying why.")
+    except Fault as fault:
+        error = fault
+    except Exception as bug:  # noqa: BLE001  the boundary: a bug must not cut a stream without its last event
+        error = EngineFailed("The server had an error while processing your request. Sorry about that!")
+        error.__cause__ = bug
+    for event in assembler.abandon():
+        yield event
+    yield Ended(status="failed", error=error)
+
+
+def _ended(stop: Stop) -> Ended:
+    if stop.reason == "length":
+        return Ended(status="incomplete", usage=stop.usage, reason="max_output_tokens")
+    return Ended(status="completed", usage=stop.usage)

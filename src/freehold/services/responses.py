@@ -1,0 +1,109 @@
+"""Stored responses: keep, find, list their input, delete, and the history that a next turn reads."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+
+from freehold.core.errors import Invalid, NotFound
+from freehold.core.ids import Mint
+from freehold.core.items import Item
+from freehold.core.principal import Principal
+from freehold.core.prompt import Ask
+from freehold.services.running import Running
+from freehold.storage.repos.responses import ItemRow, ResponseRow, ResponseRows
+from freehold.surfaces.responses.objects import ItemPage, Response, ResponseDeleted
+
+
+class Responses:
+    """The stored responses of every project, each seen by its own only."""
+
+    def __init__(self, rows: ResponseRows, mint: Mint) -> None:
+        self._rows = rows
+        self._mint = mint
+        self._encode = msgspec.json.Encoder().encode
+        self._item = msgspec.json.Decoder(Item).decode
+        self._response = msgspec.json.Decoder(Response).decode
+
+    async def history(self, who: Principal, previous: str) -> tuple[Item, ...]:
+        """Return every item of the conversation that ends with the response `previous`, oldest first.
+
+        Raises Invalid (`previous_response_not_found`) when it, or any response before it, is not there.
+        """
+        rows = await self._rows.history(who.project, previous)
+        if rows is None:
+            raise Invalid(
+                f"Previous response with id '{previous}' not found.",
+                "previous_response_not_found",
+                "previous_response_id",
+            )
+        return self._items(rows)
+
+    async def keep(self, who: Principal, ask: Ask, response: Response) -> None:
+        """Store a finished response with its input; when this returns, it survives a crash."""
+        row = ResponseRow(
+            id=response.id,
+            project=who.project,
+            previous=ask.previous,
+            created=response.created_at,
+            status=response.status,
+            model=response.model,
+            body=self._encode(msgspec.structs.replace(response, output=())),
+        )
+        inputs = [item if item.id else msgspec.structs.replace(item, id=self._mint("msg_")) for item in ask.items]
+        await self._rows.add(row, self._item_rows(inputs), self._item_rows(response.output))
+
+    async def retrieve(self, who: Principal, response_id: str) -> Response:
+        """Return a stored response. Raises NotFound."""
+        found = await self._rows.get(who.project, response_id)
+        if found is None:
+            raise missing(response_id)
+        row, output = found
+        return msgspec.structs.replace(self._response(row.body), output=self._items(output))
+
+    async def delete(self, who: Principal, response_id: str) -> ResponseDeleted:
+        """Delete a stored response and its items; responses that continue it can then no longer be continued.
+
+        Raises NotFound.
+        """
+        if not await self._rows.delete(who.project, response_id):
+            raise missing(response_id)
+        return ResponseDeleted(response_id)
+
+    async def cancel(self, who: Principal, response_id: str, running: Running) -> Response:
+        """Stop a response that is under way and return it; one that has ended is returned as it is.
+
+        Raises NotFound.
+        """
+        stopped = await running.stop(who, response_id)
+        return stopped if isinstance(stopped, Response) else await self.retrieve(who, response_id)
+
+    async def input_items(
+        self, who: Principal, response_id: str, after: str | None, limit: int, order: Literal["asc", "desc"]
+    ) -> ItemPage:
+        """Return a page of everything the response was given: the earlier turns' items, then its own input.
+
+        Raises NotFound, and Invalid when `after` is not among the items.
+        """
+        page = await self._rows.page_inputs(who.project, response_id, after, limit, order)
+        if page is None:
+            raise missing(response_id)
+        rows, has_more = page
+        data = self._items(rows)
+        return ItemPage(
+            data=data,
+            first_id=data[0].id if data else None,
+            last_id=data[-1].id if data else None,
+            has_more=has_more,
+        )
+
+    def _item_rows(self, items: Sequence[Item]) -> list[ItemRow]:
+        return [ItemRow(id=item.id or self._mint("msg_"), body=self._encode(item)) for item in items]
+
+    def _items(self, rows: Sequence[ItemRow]) -> tuple[Item, ...]:
+        return tuple(self._item(row.body) for row in rows)
+
+
+def missing(response_id: str) -> NotFound:
+    """The fault for a response that this project does not have."""
+    return NotFound(f"Response with id '{response_id}' not found.")

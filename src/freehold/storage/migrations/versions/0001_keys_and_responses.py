@@ -1,0 +1,48 @@
+"""Keys, responses and their items."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    """Create the first tables."""
+    op.create_table(
+        "keys",
+        sa.Column("id", sa.String, nullable=False),
+        sa.Column("project", sa.String, nullable=False),
+        sa.Column("name", sa.String, nullable=False),
+        sa.Column("hash", sa.LargeBinary, nullable=False),
+        sa.Column("hint", sa.String, nullable=False),
+        sa.Column("owner", sa.Boolean, nullable=False),
+        sa.Column("created", sa.Integer, nullable=False),
+        sa.Column("revoked", sa.Integer),
+        sa.PrimaryKeyConstraint("id", name="pk_keys"),
+        sa.UniqueConstraint("hash", name="uq_keys_hash"),
+    )
+    op.create_table(
+        "responses",
+        sa.Column("id", sa.String, nullable=False),
+        sa.Column("project", sa.String, nullable=False),
+        sa.Column("previous", sa.String),
+        sa.Column("depth", sa.Integer, nullable=False),
+        sa.Column("created", sa.Integer, nullable=False),
+        sa.Column("status", sa.String, nullable=False),
+        sa.Column("model", sa.String, nullable=False),
+        sa.Column("body", sa.LargeBinary, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_responses"),
+    )
+    op.create_index("ix_responses_project_created", "responses", ["project", "created"])
+    op.create_table(
+        "items",
+        sa.Column("response", sa.String, nullable=False),
+        sa.Column("position", sa.Integer, nullable=False),
+        sa.Column("output", sa.Boolean, nullable=False),
+        sa.Column("id", sa.String, nullable=False),
+        sa.Column("body", sa.LargeBinary, nullable=False),
+        sa.PrimaryKeyConstraint("response", "position", name="pk_items"),
+        sa.ForeignKeyConstraint(["response"], ["responses.id"], name="fk_items_response", ondelete="CASCADE"),
+    )
+    op.create_index("ix_items_id", "items", ["id"])

@@ -1,0 +1,232 @@
+"""The Response object and its stream events, as they stand on the wire."""
+
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from freehold.core.items import Item, OutputText, Refusal
+
+ResponseStatus = Literal["queued", "in_progress", "completed", "incomplete", "failed", "cancelled"]
+
+
+class InputDetails(Struct, frozen=True):
+    """What of the input was read from, and written to, the prompt cache; in tokens."""
+
+    cached_tokens: int = 0
+    cache_write_tokens: int = 0
+
+
+class OutputDetails(Struct, frozen=True):
+    """What of the output was thinking; in tokens."""
+
+    reasoning_tokens: int = 0
+
+
+class ResponseUsage(Struct, frozen=True):
+    """Token counts of a response."""
+
+    input_tokens: int
+    input_tokens_details: InputDetails
+    output_tokens: int
+    output_tokens_details: OutputDetails
+    total_tokens: int
+
+
+class IncompleteDetails(Struct, frozen=True):
+    """Why a response is incomplete."""
+
+    reason: str
+
+
+class ResponseError(Struct, frozen=True):
+    """Why a response failed."""
+
+    code: str
+    message: str
+
+
+class Response(Struct, frozen=True, kw_only=True):
+    """A Response with all the keys that it always carries."""
+
+    id: str
+    object: Literal["response"] = "response"
+    created_at: int
+    status: ResponseStatus
+    background: bool = False
+    completed_at: int | None = None
+    error: ResponseError | None = None
+    frequency_penalty: float = 0.0
+    incomplete_details: IncompleteDetails | None = None
+    instructions: str | None = None
+    max_output_tokens: int | None = None
+    max_tool_calls: int | None = None
+    model: str
+    output: tuple[Item, ...] = ()
+    parallel_tool_calls: bool = True
+    presence_penalty: float = 0.0
+    previous_response_id: str | None = None
+    prompt_cache_key: str | None = None
+    prompt_cache_retention: str | None = None
+    reasoning: dict[str, Any]
+    safety_identifier: str | None = None
+    service_tier: str = "default"
+    store: bool = True
+    temperature: float | None = None
+    text: dict[str, Any]
+    tool_choice: Any = "auto"
+    tools: list[Any] = []
+    top_logprobs: int = 0
+    top_p: float | None = None
+    truncation: str = "disabled"
+    usage: ResponseUsage | None = None
+    user: str | None = None
+    metadata: dict[str, str] = {}
+
+
+class ResponseDeleted(Struct, frozen=True):
+    """The answer to a deletion."""
+
+    id: str
+    object: Literal["response"] = "response"
+    deleted: bool = True
+
+
+class ItemPage(Struct, frozen=True, kw_only=True):
+    """A page of a response's input items."""
+
+    object: Literal["list"] = "list"
+    data: tuple[Item, ...]
+    first_id: str | None
+    last_id: str | None
+    has_more: bool
+
+
+class Created(Struct, frozen=True, tag="response.created"):
+    """The first event of every stream."""
+
+    response: Response
+    sequence_number: int
+
+
+class InProgress(Struct, frozen=True, tag="response.in_progress"):
+    """Work has begun."""
+
+    response: Response
+    sequence_number: int
+
+
+class Completed(Struct, frozen=True, tag="response.completed"):
+    """The last event of a complete answer."""
+
+    response: Response
+    sequence_number: int
+
+
+class Incomplete(Struct, frozen=True, tag="response.incomplete"):
+    """The last event of an answer that was cut."""
+
+    response: Response
+    sequence_number: int
+
+
+class Failed(Struct, frozen=True, tag="response.failed"):
+    """The last event of an answer that broke."""
+
+    response: Response
+    sequence_number: int
+
+
+class ItemAdded(Struct, frozen=True, tag="response.output_item.added"):
+    """An output item begins."""
+
+    item: Item
+    output_index: int
+    sequence_number: int
+
+
+class ItemDone(Struct, frozen=True, tag="response.output_item.done"):
+    """An output item is final."""
+
+    item: Item
+    output_index: int
+    sequence_number: int
+
+
+class PartAdded(Struct, frozen=True, tag="response.content_part.added"):
+    """A part of a message begins."""
+
+    content_index: int
+    item_id: str
+    output_index: int
+    part: OutputText | Refusal
+    sequence_number: int
+
+
+class PartDone(Struct, frozen=True, tag="response.content_part.done"):
+    """A part of a message is final."""
+
+    content_index: int
+    item_id: str
+    output_index: int
+    part: OutputText | Refusal
+    sequence_number: int
+
+
+class TextDelta(Struct, frozen=True, tag="response.output_text.delta"):
+    """A piece of the answer."""
+
+    content_index: int
+    delta: str
+    item_id: str
+    logprobs: tuple[Any, ...]
+    output_index: int
+    sequence_number: int
+    obfuscation: str
+
+
+class BareTextDelta(Struct, frozen=True, tag="response.output_text.delta"):
+    """A piece of the answer in a stream without obfuscation."""
+
+    content_index: int
+    delta: str
+    item_id: str
+    logprobs: tuple[Any, ...]
+    output_index: int
+    sequence_number: int
+
+
+class TextDone(Struct, frozen=True, tag="response.output_text.done"):
+    """The whole text of a part."""
+
+    content_index: int
+    item_id: str
+    logprobs: tuple[Any, ...]
+    output_index: int
+    sequence_number: int
+    text: str
+
+
+_encoder = msgspec.json.Encoder()
+_heads: dict[type, bytes] = {
+    kind: b"event: " + str(kind.__struct_config__.tag).encode() + b"\ndata: "
+    for kind in (
+        Created,
+        InProgress,
+        Completed,
+        Incomplete,
+        Failed,
+        ItemAdded,
+        ItemDone,
+        PartAdded,
+        PartDone,
+        TextDelta,
+        BareTextDelta,
+        TextDone,
+    )
+}
+
+
+def frame(event: Struct) -> bytes:
+    """One stream event as server-sent event bytes: an `event:` and a `data:` line."""
+    return _heads[type(event)] + _encoder.encode(event) + b"\n\n"

@@ -1,0 +1,151 @@
+"""Events to Response objects and stream events."""
+
+from collections.abc import Iterable
+from itertools import count
+
+import msgspec
+from msgspec import Struct
+
+from freehold.core.deltas import Usage
+from freehold.core.errors import EngineBusy, Limited
+from freehold.core.events import Closed, Ended, Event, Grew, Opened
+from freehold.core.items import Item, OutputText
+from freehold.core.surface import Projection, Stamp
+from freehold.surfaces.common import padding
+from freehold.surfaces.responses import objects
+from freehold.surfaces.responses.objects import Response
+from freehold.surfaces.responses.request import ResponseBody
+
+_LAST = {
+    "completed": objects.Completed,
+    "incomplete": objects.Incomplete,
+    "failed": objects.Failed,
+    "cancelled": objects.Incomplete,
+}
+
+
+def project(body: ResponseBody, stamp: Stamp) -> Projection:
+    """Begin the projection of one request's run."""
+    return ResponseProjection(body, stamp)
+
+
+class ResponseProjection:
+    """The fold of a run into a Response; see `core.surface.Projection`."""
+
+    def __init__(self, body: ResponseBody, stamp: Stamp) -> None:
+        self._clock = stamp.clock
+        self._pad = stamp.pad if body.stream_options is None or body.stream_options.include_obfuscation else None
+        self._numbers = count().__next__
+        self._output: list[Item] = []
+        self._item_id = ""
+        self._response = _begin(body, stamp)
+
+    def start(self) -> Iterable[Struct]:
+        """`response.created` and `response.in_progress`."""
+        return (
+            objects.Created(self._response, self._numbers()),
+            objects.InProgress(self._response, self._numbers()),
+        )
+
+    def push(self, event: Event) -> Iterable[Struct]:
+        """Fold one event and return its stream events."""
+        if isinstance(event, Grew):
+            return (self._delta(event),)
+        if isinstance(event, Opened):
+            return self._open(event)
+        if isinstance(event, Closed):
+            return self._close(event)
+        return self._end(event)
+
+    def result(self) -> Response:
+        """The Response as it stands."""
+        return self._response
+
+    def _delta(self, event: Grew) -> Struct:
+        if self._pad is None:
+            return objects.BareTextDelta(0, event.delta, self._item_id, (), event.index, self._numbers())
+        pad = padding(self._pad, len(event.delta))
+        return objects.TextDelta(0, event.delta, self._item_id, (), event.index, self._numbers(), pad)
+
+    def _open(self, event: Opened) -> Iterable[Struct]:
+        self._item_id = event.item.id or ""
+        return self._opening(event)
+
+    def _opening(self, event: Opened) -> Iterable[Struct]:
+        yield objects.ItemAdded(event.item, event.index, self._numbers())
+        yield objects.PartAdded(0, self._item_id, event.index, OutputText(""), self._numbers())
+
+    def _close(self, event: Closed) -> Iterable[Struct]:
+        self._output.append(event.item)
+        return self._closing(event)
+
+    def _closing(self, event: Closed) -> Iterable[Struct]:
+        part = _only_part(event.item)
+        yield objects.TextDone(0, self._item_id, (), event.index, self._numbers(), part.text)
+        yield objects.PartDone(0, self._item_id, event.index, part, self._numbers())
+        yield objects.ItemDone(event.item, event.index, self._numbers())
+
+    def _end(self, event: Ended) -> Iterable[Struct]:
+        error = event.error
+        self._response = msgspec.structs.replace(
+            self._response,
+            status=event.status,
+            output=tuple(self._output),
+            usage=None if event.status == "failed" else _usage(event.usage),
+            completed_at=int(self._clock()) if event.status == "completed" else None,
+            incomplete_details=objects.IncompleteDetails(event.reason) if event.reason else None,
+            error=None if error is None else objects.ResponseError(_error_code(error), error.message),
+        )
+        return self._ending(event)
+
+    def _ending(self, event: Ended) -> Iterable[Struct]:
+        yield _LAST[event.status](self._response, self._numbers())
+
+
+def _begin(body: ResponseBody, stamp: Stamp) -> Response:
+    served = stamp.served
+    reasoning = body.reasoning
+    return Response(
+        id=stamp.id,
+        created_at=stamp.created,
+        status="in_progress",
+        model=body.model or "",
+        instructions=body.instructions,
+        max_output_tokens=body.max_output_tokens,
+        max_tool_calls=body.max_tool_calls,
+        metadata=body.metadata or {},
+        parallel_tool_calls=body.parallel_tool_calls is not False,
+        previous_response_id=body.previous_response_id,
+        prompt_cache_key=body.prompt_cache_key,
+        prompt_cache_retention=body.prompt_cache_retention,
+        reasoning={"effort": None if reasoning is None else reasoning.effort, "summary": None},
+        safety_identifier=body.safety_identifier,
+        store=body.store is not False,
+        temperature=served.temperature if body.temperature is None else body.temperature,
+        text={"format": {"type": "text"}, "verbosity": "medium"},
+        tool_choice=body.tool_choice or "auto",
+        tools=body.tools or [],
+        top_p=served.top_p if body.top_p is None else body.top_p,
+        user=body.user,
+    )
+
+
+def _only_part(item: Item) -> OutputText:
+    part = item.content[0]
+    if not isinstance(part, OutputText):
+        raise TypeError(f"a run closed a message with a part of type {type(part).__name__}")
+    return part
+
+
+def _usage(usage: Usage) -> objects.ResponseUsage:
+    return objects.ResponseUsage(
+        input_tokens=usage.input,
+        input_tokens_details=objects.InputDetails(usage.cached, usage.input - usage.cached),
+        output_tokens=usage.output,
+        output_tokens_details=objects.OutputDetails(usage.reasoning),
+        total_tokens=usage.input + usage.output,
+    )
+
+
+def _error_code(error: Exception) -> str:
+    return "rate_limit_exceeded" if isinstance(error, EngineBusy | Limited) else "server_error"

@@ -1,0 +1,38 @@
+"""Model files for the tests: fetched once into the user's model folder, as `freehold models pull` does."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from freehold.config import folders
+from freehold.engines.weights.fetch import fetch
+from freehold.engines.weights.folder import Folder
+
+
+def _model(name: str) -> Path:
+    return fetch(Folder(folders(os.environ).models), name, lambda done, total: None)
+
+
+@pytest.fixture(scope="session")
+def tiny_model() -> Path:
+    """Random weights: 2.8 MB."""
+    return _model("tiny-random")
+
+
+@pytest.fixture(scope="session")
+def smollm2() -> Path:
+    """SmolLM2 135M."""
+    return _model("smollm2-135m")
+
+
+@pytest.fixture(scope="session")
+def qwen05() -> Path:
+    """Qwen2.5-Coder 0.5B."""
+    return _model("qwen2.5-coder-0.5b")
+
+
+@pytest.fixture(scope="session")
+def starter() -> Path:
+    """The starter: Qwen2.5-Coder 1.5B."""
+    return _model("qwen2.5-coder-1.5b")

@@ -1,0 +1,44 @@
+"""A whole server in the test's own process: script engine, fixed ids and clock, a database in a temporary folder."""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx2
+
+from freehold.config import Settings
+from freehold.engines.registry import EngineSpec
+from freehold.services.answering import Chance
+from freehold.wiring import House, build
+
+KEY = "sk-test"
+NOW = 1_750_000_000
+
+
+def fixed_chance() -> Chance:
+    """Ids that count up, a clock that stands still, padding that is known."""
+    counts: dict[str, int] = defaultdict(int)
+
+    def mint(prefix: str) -> str:
+        counts[prefix] += 1
+        return f"{prefix}{counts[prefix]}"
+
+    return Chance(mint, lambda: NOW, lambda: "0123456789abcdef")
+
+
+def nowhere(name: str) -> Path:
+    """The script engine has no weights to find."""
+    raise AssertionError(f"asked for the weights of {name}")
+
+
+@asynccontextmanager
+async def house(folder: Path, **spec: object) -> AsyncIterator[tuple[House, httpx2.AsyncClient]]:
+    """Yield a server and a client of it that carries a good key. `spec` are settings of the script engine."""
+    settings = Settings(engines=(EngineSpec(name="script", kind="script", **spec),))  # type: ignore[arg-type]
+    async with build(settings, folder, nowhere, fixed_chance()) as built:
+        built.keys.accept(KEY)
+        transport = httpx2.ASGITransport(app=built.app, raise_app_exceptions=True)
+        headers = {"authorization": f"Bearer {KEY}"}
+        async with httpx2.AsyncClient(transport=transport, base_url="http://test/v1", headers=headers) as client:
+            yield built, client
