@@ -43,7 +43,8 @@ def serve(
     from freehold.wiring import serve as serve_house  # noqa: PLC0415
 
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx2").setLevel(logging.WARNING)
+    for chatty in ("httpx2", "alembic", "uvicorn"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     here = click.get_current_context().find_object(Here)
     if here is None:
         raise RuntimeError("the command was started without its context")

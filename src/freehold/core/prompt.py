@@ -42,9 +42,9 @@ class Prompt(Struct, frozen=True, kw_only=True):
 
 
 class Ask(Struct, frozen=True, kw_only=True):
-    """What every surface's request comes down to. `model` is the name that the client used."""
+    """What every surface's request comes down to. `model` is the name that the client used, None for the default."""
 
-    model: str
+    model: str | None
     items: tuple[Item, ...]
     instructions: str | None = None
     sampling: Sampling = Sampling()

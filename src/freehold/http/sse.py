@@ -5,7 +5,7 @@ for nobody. Both are one thing here: a watcher that cancels the working task whe
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from typing import TypeVar
 
@@ -74,3 +74,9 @@ class EventStream(Response):
             async for frame in frames:
                 await send({"type": "http.response.body", "body": frame, "more_body": True})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def each(frames: Iterable[bytes]) -> AsyncGenerator[bytes, None]:
+    """Frames that are there already, as a stream."""
+    for frame in frames:
+        yield frame

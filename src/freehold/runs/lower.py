@@ -12,7 +12,8 @@ def lower(ask: Ask, history: Sequence[Item], model: str) -> Prompt:
     """Return the prompt for `history` followed by the ask's own items; `model` is the served model's name.
 
     Instructions come first and are not part of the history. Instructions and the system messages that lead the
-    conversation become one system turn, because chat templates know only one.
+    conversation become one system turn, because chat templates know only one. A conversation in which nobody has said
+    anything begins with an empty word from the user: templates need one.
     """
     turns: list[Turn] = []
     leading = [ask.instructions] if ask.instructions else []
@@ -22,6 +23,8 @@ def lower(ask: Ask, history: Sequence[Item], model: str) -> Prompt:
             leading.append(text)
         else:
             turns.append(Turn(speaker, text))
+    if not turns:
+        turns.append(Turn("user", ""))
     if leading:
         turns.insert(0, Turn("system", "\n\n".join(leading)))
     return Prompt(model=model, turns=tuple(turns), sampling=ask.sampling)

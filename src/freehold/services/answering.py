@@ -118,9 +118,10 @@ class Answering:
         EngineFailed when it is down.
         """
         ask = surface.parse(body)
-        entry = self._catalog.find(ask.model)
+        name = ask.model or self._catalog.default
+        entry = self._catalog.find(name)
         if entry is None:
-            raise surface.unknown_model(ask.model, self._catalog.why_missing(ask.model))
+            raise surface.unknown_model(name, self._catalog.why_missing(name))
         history = () if ask.previous is None else await self._responses.history(who, ask.previous)
         engine = self._engines[entry.engine]
         try:

@@ -1,15 +1,18 @@
 """API keys: made, shown once, recognised, revoked."""
 
 import hmac
+import logging
 import os
 import secrets
 import time
 from pathlib import Path
 
 from freehold.core.errors import Denied, NotFound, StorageFailed
-from freehold.core.ids import random_id
+from freehold.core.ids import Clock, random_id
 from freehold.core.principal import Principal
 from freehold.storage.repos.keys import KeyRow, KeyRows
+
+log = logging.getLogger(__name__)
 
 PREFIX = "sk-fh-"
 PEPPER = "pepper"
@@ -27,10 +30,14 @@ MISSING = (
 class Keys:
     """The keys of this server. A random key of 256 bits needs no slow hash: HMAC-SHA256 with a pepper from the disk."""
 
-    def __init__(self, rows: KeyRows, folder: Path) -> None:
-        """`folder` is the data folder, where the pepper is made on first use. Raises StorageFailed if it cannot be."""
+    def __init__(self, rows: KeyRows, folder: Path, clock: Clock = time.monotonic) -> None:
+        """`folder` is the data folder, where the pepper is made on first use; `clock` counts seconds.
+
+        Raises StorageFailed when the pepper cannot be made or read.
+        """
         self._rows = rows
-        self._pepper = _pepper(folder / PEPPER)
+        self._clock = clock
+        self._keyed = hmac.new(_pepper(folder / PEPPER), digestmod="sha256")
         self._given: dict[bytes, Principal] = {}
         self._known: dict[bytes, tuple[Principal, float]] = {}
 
@@ -77,7 +84,8 @@ class Keys:
         if given is not None:
             return given
         known = self._known.get(hashed)
-        if known is not None and known[1] > time.monotonic():
+        now = self._clock()
+        if known is not None and known[1] > now:
             return known[0]
         row = await self._rows.find(hashed)
         if row is None or row.revoked is not None:
@@ -90,11 +98,13 @@ class Keys:
         if len(self._known) >= MOST_CACHED:
             self._known.clear()
         who = Principal(row.project, row.id, row.owner)
-        self._known[hashed] = (who, time.monotonic() + FRESH_SECONDS)
+        self._known[hashed] = (who, now + FRESH_SECONDS)
         return who
 
     def _hash(self, secret: str) -> bytes:
-        return hmac.digest(self._pepper, secret.encode("utf-8", "surrogateescape"), "sha256")
+        keyed = self._keyed.copy()  # cheaper than to begin with the pepper each time
+        keyed.update(secret.encode("utf-8", "surrogateescape"))
+        return keyed.digest()
 
 
 def _masked(secret: str) -> str:
@@ -107,6 +117,7 @@ def _pepper(path: Path) -> bytes:
     """Return the pepper, made and written whole on first use, whoever comes first."""
     try:
         if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
             draft = path.with_name(f"{PEPPER}.{os.getpid()}.{secrets.token_hex(4)}")
             with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
                 file.write(secrets.token_bytes(PEPPER_BYTES))
@@ -115,12 +126,22 @@ def _pepper(path: Path) -> bytes:
             try:
                 os.link(draft, path)
             except FileExistsError:
-                pass
+                log.info("another process made %s first; its pepper counts", path)
             finally:
                 draft.unlink()
+            _sync(path.parent)
         pepper = path.read_bytes()
     except OSError as error:
         raise StorageFailed(f"The file {path} cannot be made or read: {error.strerror}.") from error
     if len(pepper) != PEPPER_BYTES:
         raise StorageFailed(f"The file {path} is damaged: it must hold {PEPPER_BYTES} bytes. Restore it from a backup.")
     return pepper
+
+
+def _sync(folder: Path) -> None:
+    # A pepper whose name a power cut undoes would make every stored key worthless.
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,6 +1,7 @@
 """Stored responses: keep, find, list their input, delete, and the history that a next turn reads."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Literal
 
 import msgspec
@@ -12,7 +13,8 @@ from freehold.core.principal import Principal
 from freehold.core.prompt import Ask
 from freehold.services.running import Running
 from freehold.storage.repos.responses import ItemRow, ResponseRow, ResponseRows
-from freehold.surfaces.responses.objects import ItemPage, Response, ResponseDeleted
+from freehold.surfaces.responses.objects import ItemPage, Response, ResponseDeleted, frame
+from freehold.surfaces.responses.project import replay
 
 
 class Responses:
@@ -60,6 +62,12 @@ class Responses:
             raise missing(response_id)
         row, output = found
         return msgspec.structs.replace(self._response(row.body), output=self._items(output))
+
+    async def replay(self, who: Principal, response_id: str, after: int | None, pad: str | None) -> Iterator[bytes]:
+        """Return the stream of a stored response again, from the event after number `after`. Raises NotFound."""
+        response = await self.retrieve(who, response_id)
+        skipped = 0 if after is None else after + 1
+        return (frame(event) for event in islice(replay(response, pad), skipped, None))
 
     async def delete(self, who: Principal, response_id: str) -> ResponseDeleted:
         """Delete a stored response and its items; responses that continue it can then no longer be continued.

@@ -1,6 +1,6 @@
 """The tables. A change here needs a migration in `migrations/versions`; a test compares the two."""
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table
+from sqlalchemy import Boolean, Column, ForeignKey, Integer, LargeBinary, MetaData, String, Table
 
 metadata = MetaData(
     naming_convention={
@@ -30,7 +30,6 @@ responses = Table(
     Column("id", String, primary_key=True),
     Column("project", String, nullable=False),
     Column("previous", String),
-    Column("depth", Integer, nullable=False),
     Column("created", Integer, nullable=False),
     Column("status", String, nullable=False),
     Column("model", String, nullable=False),
@@ -46,6 +45,3 @@ items = Table(
     Column("id", String, nullable=False),
     Column("body", LargeBinary, nullable=False),
 )
-
-Index(None, responses.c.project, responses.c.created)
-Index(None, items.c.id)

@@ -1,32 +1,18 @@
 import pytest
 
-from freehold.core.catalog import KNOWN, Catalog
+from freehold.core.catalog import Catalog
+from freehold.core.known import KNOWN
 from freehold.core.ports import Served
 
 STARTER = Served(name="starter", context=32768, max_output=4096, created=1)
 LARGE = Served(name="llama-70b", context=131072, max_output=8192, created=2)
-SEED_NAMES = [
-    "gpt-5.2",
-    "gpt-5.2-pro",
-    "gpt-5.2-codex",
-    "gpt-5-mini",
-    "gpt-5-nano",
-    "gpt-4.1",
-    "gpt-4.1-mini",
-    "gpt-4.1-nano",
-    "gpt-4o",
-    "gpt-4o-mini",
-    "o3",
-    "o4-mini",
-    "gpt-image-1",
-    "dall-e-3",
-    "dall-e-2",
-    "gpt-5",
-    "gpt-5.1",
-]
+SEED_NAMES = (
+    "gpt-5.2 gpt-5.2-pro gpt-5.2-codex gpt-5-mini gpt-5-nano gpt-4.1 gpt-4.1-mini gpt-4.1-nano gpt-4o gpt-4o-mini "
+    "o3 o4-mini gpt-image-1 dall-e-3 dall-e-2 gpt-5 gpt-5.1"
+)
 
 
-@pytest.mark.parametrize("name", SEED_NAMES)
+@pytest.mark.parametrize("name", SEED_NAMES.split())
 def test_every_model_name_of_the_reference_is_known(name: str) -> None:
     assert name in KNOWN
 
@@ -36,6 +22,13 @@ def test_chat_names_mean_the_default_and_aliases_win() -> None:
     gpt5, gpt41 = catalog.find("gpt-5"), catalog.find("gpt-4.1")
     assert gpt5 is not None and gpt5.served is STARTER and gpt5.engine == "local"
     assert gpt41 is not None and gpt41.served is LARGE and gpt41.engine == "gpu"
+
+
+def test_a_dated_snapshot_means_its_model() -> None:
+    catalog = Catalog({"local": [STARTER]}, {}, "starter")
+    entry = catalog.find("gpt-4o-2024-08-06")
+    assert entry is not None and entry.name == "gpt-4o"
+    assert catalog.find("starter-2024-08-06") is not None and catalog.find("gpt-17-2024-08-06") is None
 
 
 def test_a_served_name_is_never_shadowed_by_a_known_one() -> None:

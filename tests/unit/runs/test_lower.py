@@ -42,3 +42,8 @@ def test_the_prompt_names_the_served_model_and_leaves_sampling_as_it_was_asked()
     sampling = Sampling(temperature=0.0, max_tokens=5)
     prompt = lower(Ask(model="gpt-5", items=(), sampling=sampling), (), "starter")
     assert (prompt.model, prompt.sampling) == ("starter", sampling)
+
+
+def test_a_conversation_without_a_word_gets_an_empty_one() -> None:
+    ask = Ask(model="m", items=(said("system", "Greet."),))
+    assert lower(ask, (), "starter").turns == (Turn("system", "Greet."), Turn("user", ""))

@@ -119,21 +119,22 @@ class LlamaModel:
             said.append(text)
             return say(text)
 
-        for left in reversed(range(_ATTEMPTS)):
+        attempts = 1
+        while True:
             try:
                 end = self._complete(request, written, hear)
             except _Overflow:
                 # llama.cpp drops every running answer when a slot that it is about to reuse still holds its old prompt
                 # and the new ones find no room beside it. It has cleared them all by then: go on where we were.
-                if not left:
+                if attempts == _ATTEMPTS:
                     raise
+                attempts += 1
                 written = self._count("".join(said), special=False)
                 if len(written) >= request.limit:
                     return Done(request.id, "length", len(request.tokens), 0, request.limit)
             else:
                 cached = min(end.cached, len(request.tokens))
                 return Done(request.id, end.reason, len(request.tokens), cached, len(written) + end.output)
-        raise AssertionError("the last attempt returns or raises")
 
     def _complete(self, request: Generate, written: tuple[int, ...], say: Callable[[str], bool]) -> Done:
         run = _Run(request.id, say, self._chunks)

@@ -6,13 +6,16 @@ from msgspec import Meta, Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from freehold.core.errors import Unsupported
+from freehold.core.errors import Invalid
+from freehold.core.ids import random_id
 from freehold.core.principal import Principal
 from freehold.http.app import Path
 from freehold.http.endpoint import generation, json_object
 from freehold.http.query import read_query
+from freehold.http.sse import EventStream, each
 from freehold.services.answering import Answering
 from freehold.services.responses import Responses
+from freehold.surfaces.common import OBFUSCATION
 from freehold.surfaces.responses import RESPONSES
 from freehold.surfaces.responses.request import Include
 
@@ -40,14 +43,15 @@ def paths(answering: Answering, responses: Responses, max_body: int) -> list[Pat
 
     async def retrieve(request: Request, who: Principal) -> Response:
         query = read_query(request, RetrieveQuery)
-        for name in ("stream", "starting_after"):
-            if getattr(query, name):
-                raise Unsupported(
-                    f"Unsupported parameter: '{name}'. Only a response that was created with background set to true "
-                    "can be streamed again.",
-                    name,
-                )
-        return json_object(await responses.retrieve(who, request.path_params["response_id"]))
+        response_id = request.path_params["response_id"]
+        if query.stream:
+            pad = None if query.include_obfuscation is False else random_id("")[:OBFUSCATION]
+            return EventStream(each(await responses.replay(who, response_id, query.starting_after, pad)))
+        if query.starting_after is not None:
+            raise Invalid(
+                "The 'starting_after' parameter is only allowed when 'stream' is enabled.", None, "starting_after"
+            )
+        return json_object(await responses.retrieve(who, response_id))
 
     async def delete(request: Request, who: Principal) -> Response:
         return json_object(await responses.delete(who, request.path_params["response_id"]))

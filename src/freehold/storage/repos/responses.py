@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from msgspec import Struct
-from sqlalchemy import Connection, Row, bindparam, delete, insert, literal, select
+from sqlalchemy import Connection, bindparam, delete, insert, literal, not_, or_, select, tuple_
 
 from freehold.core.errors import Invalid
 from freehold.storage.database import Database
@@ -23,7 +23,7 @@ class ItemRow(Struct, frozen=True):
 
 
 class ResponseRow(Struct, frozen=True, kw_only=True):
-    """A response without its items; `body` is its JSON."""
+    """A response without its items; `created` is a unix time, `body` the JSON."""
 
     id: str
     project: str
@@ -34,31 +34,43 @@ class ResponseRow(Struct, frozen=True, kw_only=True):
     body: bytes
 
 
-_link = responses.alias("link")
-_chain = (
-    select(_link.c.id, _link.c.previous, _link.c.depth, literal(0).label("back"))
-    .where(_link.c.id == bindparam("id"), _link.c.project == bindparam("project"))
-    .cte("chain", recursive=True)
-)
+_one = (responses.c.id == bindparam("id"), responses.c.project == bindparam("project"))
 _before = responses.alias("before")
+_chain = (
+    select(responses.c.id, responses.c.previous, literal(0).label("back")).where(*_one).cte("chain", recursive=True)
+)
 _chain = _chain.union_all(
-    select(_before.c.id, _before.c.previous, _before.c.depth, _chain.c.back + 1).where(
+    select(_before.c.id, _before.c.previous, _chain.c.back + 1).where(
         _before.c.id == _chain.c.previous, _before.c.project == bindparam("project")
     )
 )
-_LINKS = select(_chain.c.id, _chain.c.depth, _chain.c.back)
+_in_order = (_chain.c.back.desc(), items.c.position)
+
+# Outer joins: a link without items still tells whether the chain is whole, and that the response exists.
 _HISTORY = (
-    select(items.c.response, items.c.output, items.c.id, items.c.body)
-    .join(_chain, items.c.response == _chain.c.id)
-    .order_by(_chain.c.back.desc(), items.c.position)
+    select(_chain.c.previous, items.c.id, items.c.body)
+    .select_from(_chain.outerjoin(items, items.c.response == _chain.c.id))
+    .order_by(*_in_order)
 )
-_GET = select(responses).where(responses.c.id == bindparam("id"), responses.c.project == bindparam("project"))
+_GIVEN = (
+    select(items.c.id, items.c.response, items.c.position)
+    .select_from(
+        _chain.outerjoin(items, (items.c.response == _chain.c.id) & or_(_chain.c.back > 0, not_(items.c.output)))
+    )
+    .order_by(*_in_order)
+)
+_AT = select(items.c.response, items.c.position, items.c.body).where(
+    tuple_(items.c.response, items.c.position).in_(bindparam("places", expanding=True))
+)
+_GET = select(*(responses.c[name] for name in ResponseRow.__struct_fields__)).where(*_one)
 _OUTPUT = (
     select(items.c.id, items.c.body)
     .where(items.c.response == bindparam("id"), items.c.output)
     .order_by(items.c.position)
 )
-_DEPTH = select(responses.c.depth).where(responses.c.id == bindparam("id"), responses.c.project == bindparam("project"))
+_ADD = insert(responses)
+_ADD_ITEMS = insert(items)
+_DELETE = delete(responses).where(*_one)
 
 
 class ResponseRows:
@@ -68,64 +80,53 @@ class ResponseRows:
         self._database = database
 
     async def add(self, row: ResponseRow, inputs: Sequence[ItemRow], outputs: Sequence[ItemRow]) -> None:
-        """Store a response with its items, durable when this returns."""
+        """Store a response with its items, durable when this returns.
+
+        Nothing checks `previous`: one that was deleted meanwhile leaves a link that `history` reports as broken.
+        """
+        values = {name: getattr(row, name) for name in ResponseRow.__struct_fields__}
+        rows = [
+            {"response": row.id, "position": position, "output": output, "id": item.id, "body": item.body}
+            for position, (output, item) in enumerate([(False, i) for i in inputs] + [(True, o) for o in outputs])
+        ]
 
         def work(connection: Connection) -> None:
-            depth = 0
-            if row.previous is not None:
-                before = connection.execute(_DEPTH, {"id": row.previous, "project": row.project}).scalar()
-                # Deleted while this turn was answered: the link stays, and reading the history says that it is broken.
-                depth = 1 if before is None else before + 1
-            connection.execute(
-                insert(responses),
-                {
-                    "id": row.id,
-                    "project": row.project,
-                    "previous": row.previous,
-                    "depth": depth,
-                    "created": row.created,
-                    "status": row.status,
-                    "model": row.model,
-                    "body": row.body,
-                },
-            )
-            rows = [
-                {"response": row.id, "position": position, "output": output, "id": item.id, "body": item.body}
-                for position, (output, item) in enumerate([(False, i) for i in inputs] + [(True, o) for o in outputs])
-            ]
+            connection.execute(_ADD, values)
             if rows:
-                connection.execute(insert(items), rows)
+                connection.execute(_ADD_ITEMS, rows)
 
         await self._database.write(work)
 
     async def get(self, project: str, response_id: str) -> tuple[ResponseRow, list[ItemRow]] | None:
         """Return a response and its output items."""
+        sought = {"id": response_id, "project": project}
 
         def work(connection: Connection) -> tuple[ResponseRow, list[ItemRow]] | None:
-            found = connection.execute(_GET, {"id": response_id, "project": project}).first()
+            found = connection.execute(_GET, sought).mappings().first()
             if found is None:
                 return None
             output = connection.execute(_OUTPUT, {"id": response_id})
-            return _response(found), [ItemRow(one.id, one.body) for one in output]
+            return ResponseRow(**found), [ItemRow(item_id, body) for item_id, body in output]
 
         return await self._database.read(work)
 
     async def delete(self, project: str, response_id: str) -> bool:
         """Delete a response and its items; False when there is none."""
-        statement = delete(responses).where(responses.c.id == response_id, responses.c.project == project)
-        return await self._database.write(lambda connection: connection.execute(statement).rowcount > 0)
+        sought = {"id": response_id, "project": project}
+        return await self._database.write(lambda connection: connection.execute(_DELETE, sought).rowcount > 0)
 
     async def history(self, project: str, response_id: str) -> list[ItemRow] | None:
         """Return every item of the chain that ends at a response, oldest first.
 
         None when the response, or one before it, is not there.
         """
+        sought = {"id": response_id, "project": project}
 
         def work(connection: Connection) -> list[ItemRow] | None:
-            if not _whole(connection, project, response_id):
+            found = connection.execute(_HISTORY, sought).all()
+            if not found or found[0].previous is not None:
                 return None
-            found = connection.execute(_HISTORY, {"id": response_id, "project": project})
-            return [ItemRow(one.id, one.body) for one in found]
+            return [ItemRow(item_id, body) for _, item_id, body in found if item_id is not None]
 
         return await self._database.read(work)
 
@@ -137,39 +138,34 @@ class ResponseRows:
         What it was given is the chain before it, as far as that is still there, and its own input. Raises Invalid when
         `after` is none of these items.
         """
+        sought = {"id": response_id, "project": project}
 
-        def work(connection: Connection) -> list[ItemRow] | None:
-            parameters = {"id": response_id, "project": project}
-            if connection.execute(_DEPTH, parameters).first() is None:
+        def work(connection: Connection) -> tuple[list[ItemRow], bool] | None:
+            found = connection.execute(_GIVEN, sought).all()
+            if not found:
                 return None
-            found = connection.execute(_HISTORY, parameters)
-            return [ItemRow(one.id, one.body) for one in found if not (one.output and one.response == response_id)]
+            # An item that the client sent back is listed once: a cursor that is not unique could lead in circles.
+            places: dict[str, tuple[str, int]] = {}
+            for item_id, response, position in found:
+                if item_id is not None:
+                    places.setdefault(item_id, (response, position))
+            ids = list(places)
+            if order == "desc":
+                ids.reverse()
+            start = _start(ids, after)
+            page = ids[start : start + limit]
+            bodies = {
+                (response, position): body
+                for response, position, body in connection.execute(_AT, {"places": [places[one] for one in page]})
+            }
+            return [ItemRow(one, bodies[places[one]]) for one in page], len(ids) > start + limit
 
-        given = await self._database.read(work)
-        if given is None:
-            return None
-        if order == "desc":
-            given.reverse()
-        start = 0
-        if after is not None:
-            start = next((place for place, item in enumerate(given, 1) if item.id == after), 0)
-            if not start:
-                raise Invalid(f"No item with id '{after}' found in this response's input.", "invalid_value", "after")
-        return given[start : start + limit], len(given) > start + limit
-
-
-def _whole(connection: Connection, project: str, response_id: str) -> bool:
-    links = connection.execute(_LINKS, {"id": response_id, "project": project}).all()
-    return bool(links) and links[0].depth == len(links) - 1
+        return await self._database.read(work)
 
 
-def _response(row: Row) -> ResponseRow:
-    return ResponseRow(
-        id=row.id,
-        project=row.project,
-        previous=row.previous,
-        created=row.created,
-        status=row.status,
-        model=row.model,
-        body=row.body,
-    )
+def _start(ids: Sequence[str], after: str | None) -> int:
+    if after is None:
+        return 0
+    if after not in ids:
+        raise Invalid(f"No item with id '{after}' found in this response's input.", "invalid_value", "after")
+    return ids.index(after) + 1

@@ -1,6 +1,6 @@
 """Events to Response objects and stream events."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import count
 
 import msgspec
@@ -9,6 +9,7 @@ from msgspec import Struct
 from freehold.core.deltas import Usage
 from freehold.core.errors import EngineBusy, Limited
 from freehold.core.events import Closed, Ended, Event, Grew, Opened
+from freehold.core.ids import Clock
 from freehold.core.items import Item, OutputText
 from freehold.core.surface import Projection, Stamp
 from freehold.surfaces.common import padding
@@ -26,19 +27,43 @@ _LAST = {
 
 def project(body: ResponseBody, stamp: Stamp) -> Projection:
     """Begin the projection of one request's run."""
-    return ResponseProjection(body, stamp)
+    obfuscated = body.stream_options is None or body.stream_options.include_obfuscation
+    return ResponseProjection(_begin(body, stamp), stamp.clock, stamp.pad if obfuscated else None)
+
+
+def replay(response: Response, pad: str | None) -> Iterator[Struct]:
+    """The stream events of a response that has ended, each text in one delta."""
+    begun = msgspec.structs.replace(
+        response,
+        status="in_progress",
+        output=(),
+        usage=None,
+        completed_at=None,
+        error=None,
+        incomplete_details=None,
+    )
+    projection = ResponseProjection(begun, lambda: 0.0, pad)
+    yield from projection.start()
+    for index, item in enumerate(response.output):
+        opened = msgspec.structs.replace(item, status="in_progress", content=())
+        text = _only_part(item).text
+        yield from projection.push(Opened(index, opened))
+        yield from projection.push(Grew(index, text)) if text else ()
+        yield from projection.push(Closed(index, item))
+    yield projection.last(response)
 
 
 class ResponseProjection:
     """The fold of a run into a Response; see `core.surface.Projection`."""
 
-    def __init__(self, body: ResponseBody, stamp: Stamp) -> None:
-        self._clock = stamp.clock
-        self._pad = stamp.pad if body.stream_options is None or body.stream_options.include_obfuscation else None
+    def __init__(self, begun: Response, clock: Clock, pad: str | None) -> None:
+        """`begun` is the Response as it begins; deltas are padded from `pad`, or not at all where it is None."""
+        self._clock = clock
+        self._pad = pad
         self._numbers = count().__next__
         self._output: list[Item] = []
         self._item_id = ""
-        self._response = _begin(body, stamp)
+        self._response = begun
 
     def start(self) -> Iterable[Struct]:
         """`response.created` and `response.in_progress`."""
@@ -96,10 +121,11 @@ class ResponseProjection:
             incomplete_details=objects.IncompleteDetails(event.reason) if event.reason else None,
             error=None if error is None else objects.ResponseError(_error_code(error), error.message),
         )
-        return self._ending(event)
+        return (self.last(response) for response in (self._response,))
 
-    def _ending(self, event: Ended) -> Iterable[Struct]:
-        yield _LAST[event.status](self._response, self._numbers())
+    def last(self, response: Response) -> Struct:
+        """The event that ends the stream of a final response."""
+        return _LAST[response.status](response, self._numbers())
 
 
 def _begin(body: ResponseBody, stamp: Stamp) -> Response:
@@ -109,7 +135,7 @@ def _begin(body: ResponseBody, stamp: Stamp) -> Response:
         id=stamp.id,
         created_at=stamp.created,
         status="in_progress",
-        model=body.model or "",
+        model=body.model or served.name,
         instructions=body.instructions,
         max_output_tokens=body.max_output_tokens,
         max_tool_calls=body.max_tool_calls,

@@ -124,17 +124,17 @@ _INERT: dict[str, tuple[Any, ...]] = {
 
 
 def parse(body: ResponseBody) -> Ask:
-    """Read a body. Raises Invalid or Unsupported that names the parameter."""
-    if body.model is None:
-        raise Invalid("Missing required parameter: 'model'.", "missing_required_parameter", "model")
-    if body.input is None:
-        raise Invalid("Missing required parameter: 'input'.", "missing_required_parameter", "input")
+    """Read a body. Raises Invalid or Unsupported that names the parameter.
+
+    `model` and `input` may be left out, as the reference has it: then the server's default model answers, and it is
+    asked nothing beyond the instructions and the history.
+    """
     refuse(body, _INERT)
     refuse_stream_options(body.stream, body.stream_options)
     _refuse_nested(body)
     return Ask(
         model=body.model,
-        items=_items(body.input),
+        items=() if body.input is None else _items(body.input),
         instructions=body.instructions,
         sampling=Sampling(temperature=body.temperature, top_p=body.top_p, max_tokens=body.max_output_tokens),
         previous=body.previous_response_id,

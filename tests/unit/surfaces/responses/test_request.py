@@ -137,7 +137,6 @@ def test_values_that_ask_for_what_is_done_anyway_are_taken(body: dict[str, objec
     assert ask(**body).model == "m"
 
 
-@pytest.mark.parametrize("missing", ["model", "input"])
-def test_model_and_input_are_required(missing: str) -> None:
-    found = fault(**{missing: None})
-    assert (found.code, found.param) == ("missing_required_parameter", missing)
+def test_model_and_input_may_be_left_out() -> None:
+    read = parse(decode(b"{}"))
+    assert (read.model, read.items) == (None, ())

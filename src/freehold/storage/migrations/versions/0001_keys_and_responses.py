@@ -27,14 +27,12 @@ def upgrade() -> None:
         sa.Column("id", sa.String, nullable=False),
         sa.Column("project", sa.String, nullable=False),
         sa.Column("previous", sa.String),
-        sa.Column("depth", sa.Integer, nullable=False),
         sa.Column("created", sa.Integer, nullable=False),
         sa.Column("status", sa.String, nullable=False),
         sa.Column("model", sa.String, nullable=False),
         sa.Column("body", sa.LargeBinary, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_responses"),
     )
-    op.create_index("ix_responses_project_created", "responses", ["project", "created"])
     op.create_table(
         "items",
         sa.Column("response", sa.String, nullable=False),
@@ -45,4 +43,3 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("response", "position", name="pk_items"),
         sa.ForeignKeyConstraint(["response"], ["responses.id"], name="fk_items_response", ondelete="CASCADE"),
     )
-    op.create_index("ix_items_id", "items", ["id"])
