@@ -8,13 +8,13 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from freehold.core.catalog import Catalog
+from freehold.core.catalog import Catalog, Entry
 from freehold.core.errors import Fault, Invalid
 from freehold.core.events import Ended, Event, Grew
 from freehold.core.ids import Clock, Mint
 from freehold.core.ports import Engine, Load, Served
 from freehold.core.principal import Principal
-from freehold.core.prompt import Ask
+from freehold.core.prompt import Ask, Prompt
 from freehold.core.surface import Projection, Stamp, Surface
 from freehold.runs.loop import run
 from freehold.runs.lower import lower
@@ -118,17 +118,7 @@ class Answering:
         EngineFailed when it is down.
         """
         ask = surface.parse(body)
-        name = ask.model or self._catalog.default
-        entry = self._catalog.find(name)
-        if entry is None:
-            raise surface.unknown_model(name, self._catalog.why_missing(name))
-        history = () if ask.previous is None else await self._responses.history(who, ask.previous)
-        engine = self._engines[entry.engine]
-        try:
-            prompt = await engine.admit(lower(ask, history, entry.served.name))
-        except Invalid as fault:
-            fault.param = fault.param or surface.conversation
-            raise
+        entry, engine, prompt = await self._admit(who, surface, ask)
         chance = self._chance
         answer_id = chance.mint(surface.prefix)
         stamp = Stamp(answer_id, int(chance.clock()), entry.served, chance.clock, chance.pad())
@@ -143,6 +133,24 @@ class Answering:
             keep=self._keep(who, ask) if ask.keep else None,
             running=self.running,
         )
+
+    async def count(self, who: Principal, surface: Surface[Any], ask: Ask) -> int:
+        """Return how many tokens the model would read. Raises what `prepare` raises."""
+        _, _, prompt = await self._admit(who, surface, ask)
+        return len(prompt.tokens)
+
+    async def _admit(self, who: Principal, surface: Surface[Any], ask: Ask) -> tuple[Entry, Engine, Prompt]:
+        name = ask.model or self._catalog.default
+        entry = self._catalog.find(name)
+        if entry is None:
+            raise surface.unknown_model(name, self._catalog.why_missing(name))
+        history = () if ask.previous is None else await self._responses.history(who, ask.previous)
+        engine = self._engines[entry.engine]
+        try:
+            return entry, engine, await engine.admit(lower(ask, history, entry.served.name))
+        except Invalid as fault:
+            fault.param = surface.conversation if fault.param in (None, "input") else fault.param
+            raise
 
     def _keep(self, who: Principal, ask: Ask) -> Keep:
         async def keep(result: Any) -> None:

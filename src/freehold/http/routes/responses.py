@@ -10,14 +10,17 @@ from freehold.core.errors import Invalid
 from freehold.core.ids import random_id
 from freehold.core.principal import Principal
 from freehold.http.app import Path
+from freehold.http.body import read_json
 from freehold.http.endpoint import generation, json_object
 from freehold.http.query import read_query
 from freehold.http.sse import EventStream, each
 from freehold.services.answering import Answering
 from freehold.services.responses import Responses
 from freehold.surfaces.common import OBFUSCATION
+from freehold.surfaces.decode import Decoder
 from freehold.surfaces.responses import RESPONSES
-from freehold.surfaces.responses.request import Include
+from freehold.surfaces.responses.objects import InputTokens
+from freehold.surfaces.responses.request import CountBody, Include, parse_count
 
 
 class RetrieveQuery(Struct, frozen=True, forbid_unknown_fields=True):
@@ -66,8 +69,15 @@ def paths(answering: Answering, responses: Responses, max_body: int) -> list[Pat
         )
         return json_object(page)
 
+    decode_count = Decoder(CountBody)
+
+    async def input_tokens(request: Request, who: Principal) -> Response:
+        ask = parse_count(decode_count(await read_json(request, max_body)))
+        return json_object(InputTokens(await answering.count(who, RESPONSES, ask)))
+
     return [
         Path("POST", "/v1/responses", generation(RESPONSES, answering, max_body)),
+        Path("POST", "/v1/responses/input_tokens", input_tokens),
         Path("GET", "/v1/responses/{response_id}", retrieve),
         Path("DELETE", "/v1/responses/{response_id}", delete),
         Path("POST", "/v1/responses/{response_id}/cancel", cancel),

@@ -92,6 +92,13 @@ class ResponseDeleted(Struct, frozen=True):
     deleted: bool = True
 
 
+class InputTokens(Struct, frozen=True):
+    """How many tokens the model would read."""
+
+    input_tokens: int
+    object: Literal["response.input_tokens"] = "response.input_tokens"
+
+
 class ItemPage(Struct, frozen=True, kw_only=True):
     """A page of a response's input items."""
 

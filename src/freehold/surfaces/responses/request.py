@@ -142,6 +142,43 @@ def parse(body: ResponseBody) -> Ask:
     )
 
 
+class CountBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Every documented parameter of `responses.input_tokens.count`."""
+
+    model: str | None = None
+    input: str | list[Raw] | None = None
+    instructions: str | None = None
+    conversation: str | dict[str, Any] | None = None
+    parallel_tool_calls: bool | None = None
+    personality: Identifier | None = None
+    previous_response_id: str | None = None
+    reasoning: Reasoning | None = None
+    text: TextOptions | None = None
+    tool_choice: str | dict[str, Any] | None = None
+    tools: list[dict[str, Any]] | None = None
+    truncation: Literal["auto", "disabled"] | None = None
+
+
+def parse_count(body: CountBody) -> Ask:
+    """Read a body whose tokens are only to be counted. Raises what `parse` raises."""
+    refuse(body, {"personality": ()})
+    return parse(
+        ResponseBody(
+            model=body.model,
+            input=body.input,
+            instructions=body.instructions,
+            conversation=body.conversation,
+            parallel_tool_calls=body.parallel_tool_calls,
+            previous_response_id=body.previous_response_id,
+            reasoning=body.reasoning,
+            text=body.text,
+            tool_choice=body.tool_choice,
+            tools=body.tools,
+            truncation=body.truncation,
+        )
+    )
+
+
 def unknown_model(name: str, why: str) -> Fault:
     """On this surface an unknown model is a 400 that names the parameter."""
     return Invalid(why, "model_not_found", "model")
