@@ -108,13 +108,18 @@ async def compare(options: argparse.Namespace, folder: Path) -> None:
                     run += 2
                     ours.append(await through_freehold(port, conversations(streams, run), options.tokens))
                     theirs.append(directly(direct, conversations(streams, run + 1), options.tokens))
-                a, b = [statistics.median(x) for x in zip(*ours)], [statistics.median(x) for x in zip(*theirs)]
+                a, b = medians(ours), medians(theirs)
                 print(
                     f"{streams:8}{a[0]:9.1f}{b[0]:9.1f}{a[0] / b[0]:7.2f}{a[1]:11.3f} s{b[1]:7.3f} s{b[1] / a[1]:7.2f}"
                 )
     finally:
         direct.terminate()
         direct.wait(15)
+
+
+def medians(rows: list[tuple[float, float]]) -> list[float]:
+    """The median of each column."""
+    return [statistics.median(column) for column in zip(*rows, strict=True)]
 
 
 async def until_loaded(port: int) -> None:

@@ -2,8 +2,8 @@
 
 usage: python -m benches.server_cpu [--rounds 5] [--requests 2000] [--streams 20] [--words 1000]
 
-Both servers run at once and are loaded in turn; each figure is the median over the rounds. The script engine answers, so
-that only the server's own work is measured.
+Both servers run at once and are loaded in turn; each figure is the median over the rounds. The script engine answers,
+so that only the server's own work is measured.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Real servers in processes of their own: started within a bound, stopped with SIGTERM, killed when they do not stop."""
+"""Real servers in processes of their own: started within a bound, stopped with SIGTERM, killed if they do not stop."""
 
 import re
 import signal

@@ -3,14 +3,15 @@
 import openai
 import pytest
 from openai import OpenAI
-
 from tests.servers import Server
 
 
 def test_a_wrong_key(server: Server) -> None:
-    with OpenAI(base_url=server.base_url, api_key="sk-wrong", max_retries=0) as stranger:
-        with pytest.raises(openai.AuthenticationError) as caught:
-            stranger.models.list()
+    with (
+        OpenAI(base_url=server.base_url, api_key="sk-wrong", max_retries=0) as stranger,
+        pytest.raises(openai.AuthenticationError) as caught,
+    ):
+        stranger.models.list()
     assert caught.value.code == "invalid_api_key"
 
 
@@ -76,8 +77,10 @@ def test_an_engine_that_breaks(client: OpenAI) -> None:
     with pytest.raises(openai.InternalServerError) as caught:
         client.responses.create(model="gpt-5", input="!crash after 3")
     assert (caught.value.status_code, caught.value.type) == (500, "server_error")
-    with pytest.raises(openai.APIError, match="crash"):
-        with client.chat.completions.create(
+    with (
+        client.chat.completions.create(
             model="gpt-5", messages=[{"role": "user", "content": "!crash after 3"}], stream=True
-        ) as stream:
-            list(stream)
+        ) as stream,
+        pytest.raises(openai.APIError, match="crash"),
+    ):
+        list(stream)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from openai import NotFoundError, OpenAI, PermissionDeniedError
-
 from tests.servers import running_server, strict_client
 
 
@@ -31,8 +30,8 @@ def test_only_an_owner_may_withdraw_a_model(tmp_path: Path) -> None:
         freehold = Path(sys.executable).with_name("freehold")
         command = [freehold, "--data", tmp_path / "data", "keys", "create"]
         secret = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout.strip()
-        with owner.with_options(api_key=secret) as member, pytest.raises(PermissionDeniedError):
-            member.models.delete("gpt-4o")
+        with pytest.raises(PermissionDeniedError):
+            owner.with_options(api_key=secret).models.delete("gpt-4o")
         assert owner.models.retrieve("gpt-4o").id == "gpt-4o"
         assert owner.models.delete("gpt-4o").deleted
         with pytest.raises(NotFoundError):

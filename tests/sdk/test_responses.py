@@ -2,7 +2,6 @@
 
 import pytest
 from openai import BadRequestError, NotFoundError, OpenAI
-
 from tests.servers import Server, strict_client
 
 
@@ -27,7 +26,7 @@ def test_message_roles(client: OpenAI) -> None:
     assert response.output_text == "one two three"
     assert response.instructions == "Be brief."
     assert response.usage is not None
-    assert response.usage.input_tokens == len("Be brief. You repeat. one two three".split())
+    assert response.usage.input_tokens == 7
 
 
 def test_a_cut_answer_says_why(client: OpenAI) -> None:

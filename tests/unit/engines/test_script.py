@@ -119,6 +119,6 @@ def test_lets_other_tasks_run_while_it_is_as_fast_as_it_can() -> None:
         while not task.done():
             await asyncio.sleep(0)
             turns += 1
-        assert turns > 20
+        assert turns > 10
 
     asyncio.run(main())

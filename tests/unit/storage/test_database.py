@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 import sys
 from pathlib import Path
+from threading import Event
 
 import pytest
 from sqlalchemy import Connection, text
@@ -122,7 +123,7 @@ def test_a_failing_work_undoes_itself_only(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
-def test_a_full_disk_fails_every_work_of_the_batch_and_says_so(tmp_path: Path) -> None:
+def test_a_full_disk_fails_the_work_and_says_so(tmp_path: Path) -> None:
     def add_much(connection: Connection) -> None:
         connection.execute(
             text(
@@ -133,20 +134,36 @@ def test_a_full_disk_fails_every_work_of_the_batch_and_says_so(tmp_path: Path) -
 
     async def main() -> None:
         async with open_database(URL, tmp_path) as database:
-            pages = await database.write(lambda connection: setting("max_page_count = 40", connection))
-            assert pages == 40
-            outcomes = await asyncio.gather(
-                database.write(lambda connection: add_row("small", connection)),
-                database.write(add_much),
+            assert await database.write(lambda connection: setting("max_page_count = 40", connection)) == 40
+            with pytest.raises(StorageFailed, match="database or disk is full"):
+                await database.write(add_much)
+            await database.write(lambda connection: add_row("later", connection))
+            assert await database.read(names) == {"later"}
+
+    asyncio.run(main())
+
+
+def test_when_the_database_ends_the_transaction_no_work_of_the_batch_is_acknowledged(tmp_path: Path) -> None:
+    def end(connection: Connection) -> None:
+        connection.execute(text("INSERT OR ROLLBACK INTO alembic_version SELECT version_num FROM alembic_version"))
+
+    async def main() -> None:
+        async with open_database(URL, tmp_path) as database:
+            all_queued = Event()
+            writes = asyncio.gather(
+                database.write(lambda connection: add_row("before", connection)),
+                database.write(lambda _: all_queued.wait(10)),
+                database.write(lambda connection: add_row("same batch", connection)),
+                database.write(end),
                 return_exceptions=True,
             )
-            stored = await database.read(names)
-            # Whether the two share a transaction is a matter of timing; what was acknowledged must be there.
-            assert isinstance(outcomes[1], StorageFailed)
-            assert "database or disk is full" in outcomes[1].message
-            assert stored == ({"small"} if outcomes[0] is None else set())
-            await database.write(lambda connection: add_row("later", connection))
-            assert "later" in await database.read(names)
+            await asyncio.sleep(0)
+            all_queued.set()
+            outcomes = await writes
+            assert isinstance(outcomes[2], StorageFailed)
+            assert isinstance(outcomes[3], StorageFailed)
+            assert "UNIQUE constraint failed: alembic_version.version_num" in outcomes[3].message
+            assert await database.read(names) == ({"before"} if outcomes[0] is None else set())
 
     asyncio.run(main())
 

@@ -1,0 +1,8 @@
+const response = await client.chat.completions.create({
+model: "gpt-4.1",
+messages: [
+{ role: "system", content: "You are a helpful assistant." },
+{ role: "user", content: "Hello!" },
+],
+});
+console.log(response.choices[0].message.content);

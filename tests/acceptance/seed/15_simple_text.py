@@ -1,0 +1,2 @@
+response = client.responses.create(model="gpt-5", input="Hello!")
+print(response.output_text)

@@ -1,0 +1,87 @@
+"""Every plain snippet of the API reference, unmodified, against the starter model; all of them at once."""
+
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from tests.acceptance.snippets import SEED, Snippet, missing_programs, run
+from tests.servers import running_server
+
+pytestmark = pytest.mark.timeout(1800)
+
+Answers = dict[Snippet, Future[subprocess.CompletedProcess[str]]]
+Sensible = Callable[[str], bool]
+
+
+def says(*words: str) -> Sensible:
+    return lambda answer: all(word in answer.lower() for word in words)
+
+
+def at_least(words: int) -> Sensible:
+    return lambda answer: len(answer.split()) >= words
+
+
+def response_says_something(answer: str) -> bool:
+    response = json.loads(answer)
+    return response["status"] == "completed" and bool(response["output"][0]["content"][0]["text"].strip())
+
+
+def completion_says_something(answer: str) -> bool:
+    [choice] = json.loads(answer)["choices"]
+    return choice["finish_reason"] == "stop" and bool(choice["message"]["content"].strip())
+
+
+SNIPPETS: dict[Snippet, Sensible] = {
+    Snippet("03_python.py"): at_least(1),
+    Snippet("03_javascript.mjs"): at_least(1),
+    Snippet("03_curl.sh"): response_says_something,
+    Snippet("04_basic_request.py"): at_least(6),
+    Snippet("04_instructions.py", "response.output_text"): says("string", "revers"),
+    Snippet("04_message_roles.py", "response.output_text"): says("learn", "data"),
+    Snippet("04_previous_response.py", "response2.output_text"): says("alice"),
+    Snippet("04_manual_history.py", "response.output_text"): says("alice"),
+    Snippet("05_python.py"): at_least(1),
+    Snippet("05_javascript.mjs"): at_least(1),
+    Snippet("05_curl.sh"): completion_says_something,
+    Snippet("07_responses.py"): at_least(30),
+    Snippet("07_responses.mjs"): at_least(30),
+    Snippet("07_chat.py"): at_least(1),
+    Snippet("15_simple_text.py"): at_least(1),
+    Snippet("15_multi_turn.py", "r2.output_text"): says("alice"),
+    Snippet("15_chat_legacy.py"): at_least(1),
+}
+
+
+@pytest.fixture(scope="module")
+def answers(starter: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Answers]:
+    """Every snippet, begun at the same moment against one server."""
+    assert missing_programs() == []
+    folder = tmp_path_factory.mktemp("snippets")
+    with (
+        running_server(folder / "server", "--model", starter.stem, ready_seconds=120) as server,
+        ThreadPoolExecutor(len(SNIPPETS)) as pool,
+    ):
+        yield {snippet: pool.submit(run, snippet, server, folder) for snippet in SNIPPETS}
+
+
+@pytest.mark.parametrize("snippet", SNIPPETS, ids=lambda snippet: snippet.name)
+def test_snippet(snippet: Snippet, answers: Answers) -> None:
+    done = answers[snippet].result()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert SNIPPETS[snippet](done.stdout), done.stdout
+
+
+def test_every_snippet_is_run() -> None:
+    kept = {path.name for path in SEED.iterdir() if path.suffix in (".py", ".mjs", ".sh")}
+    assert {snippet.name for snippet in SNIPPETS} == kept
+
+
+@pytest.mark.parametrize("snippet", SNIPPETS, ids=lambda snippet: snippet.name)
+def test_the_snippet_is_the_reference_s(snippet: Snippet) -> None:
+    reference = (SEED / "reference.txt").read_text()
+    text = snippet.path.read_text()
+    assert "\n".join(line.strip() for line in text.splitlines()) in reference
+    assert text in snippet.program()

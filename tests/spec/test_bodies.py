@@ -1,0 +1,78 @@
+"""Our request bodies against OpenAI's OpenAPI document: the same parameters, types, choices and bounds."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from tests.spec.outline import BOUNDS, Json, properties
+
+from freehold.surfaces.chat.request import ChatBody
+from freehold.surfaces.chat.request import StreamOptions as ChatStreamOptions
+from freehold.surfaces.responses.request import Reasoning, ResponseBody, StreamOptions, TextOptions
+
+SPEC: Json = json.loads((Path(__file__).parent / "openapi/bodies.json").read_text())
+BODIES = {
+    "CreateResponse": ResponseBody,
+    "CreateChatCompletionRequest": ChatBody,
+    "Reasoning": Reasoning,
+    "ResponseStreamOptions": StreamOptions,
+    "ResponseTextParam": TextOptions,
+    "ChatCompletionStreamOptions": ChatStreamOptions,
+}
+
+STRICTER: dict[tuple[str, str], Json] = {
+    ("CreateResponse", "max_tool_calls"): {"minimum": 1.0},
+    ("CreateResponse", "metadata"): {"maxProperties": 16.0},
+    ("CreateChatCompletionRequest", "max_completion_tokens"): {"minimum": 1.0},
+    ("CreateChatCompletionRequest", "max_tokens"): {"minimum": 1.0},
+    ("CreateChatCompletionRequest", "metadata"): {"maxProperties": 16.0},
+}
+"""Bounds that the document gives in prose only, or not at all, and the real API enforces."""
+
+CASES = [(name, parameter) for name in BODIES for parameter in SPEC[name]["properties"]]
+
+
+def ours(body: type) -> tuple[dict[str, Json], list[str]]:
+    """The outline of one of our structs."""
+    (schema,), definitions = msgspec.json.schema_components((body,))
+    return properties(schema, definitions)
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_the_same_parameters(name: str) -> None:
+    found, required = ours(BODIES[name])
+    assert found.keys() == SPEC[name]["properties"].keys()
+    assert required == SPEC[name]["required"]
+
+
+@pytest.mark.parametrize(("name", "parameter"), CASES)
+def test_the_same_values(name: str, parameter: str) -> None:
+    found, wanted = ours(BODIES[name])[0][parameter], SPEC[name]["properties"][parameter]
+    assert found["types"] == wanted["types"]
+    assert found.get("enum") == wanted.get("enum") or _open(found)
+    assert found.get("items") == wanted.get("items")
+    bounds = {key: value for key, value in wanted.items() if key in BOUNDS}
+    assert {key: value for key, value in found.items() if key in BOUNDS} == {
+        **bounds,
+        **STRICTER.get((name, parameter), {}),
+    }
+
+
+def _open(found: Json) -> bool:
+    """Whether it is a choice between names and objects, which is taken as it comes and checked after decoding."""
+    return "enum" not in found and "object" in found["types"]
+
+
+def test_a_difference_is_noticed() -> None:
+    class Other(msgspec.Struct):
+        temperature: float | None = None
+        model: str | None = None
+        wish: Any = None
+
+    found, _ = ours(Other)
+    wanted = SPEC["CreateResponse"]["properties"]
+    assert "wish" not in wanted
+    assert found["temperature"] != wanted["temperature"]
+    assert found["model"] == wanted["model"]

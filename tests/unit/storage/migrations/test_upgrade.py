@@ -1,0 +1,74 @@
+"""The migrations end at the tables the code knows, and leave a newer program's database alone."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, inspect, text
+
+from freehold.core.errors import StorageFailed
+from freehold.storage.database import open_database
+from freehold.storage.migrations import upgrade
+from freehold.storage.tables import metadata
+
+URL = "sqlite:///freehold.db"
+
+
+def test_the_migrations_make_the_tables(tmp_path: Path) -> None:
+    def differences(connection: Connection) -> list[object]:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        return compare_metadata(context, metadata)
+
+    def constraints(connection: Connection) -> dict[str, object]:
+        inspector = inspect(connection)
+        return {
+            table.name: (
+                inspector.get_pk_constraint(table.name)["name"],
+                [(key["name"], key["options"]) for key in inspector.get_foreign_keys(table.name)],
+            )
+            for table in metadata.sorted_tables
+        }
+
+    async def main() -> None:
+        async with open_database(URL, tmp_path) as database:
+            assert await database.read(differences) == []
+            assert await database.read(constraints) == {
+                "keys": ("pk_keys", []),
+                "responses": ("pk_responses", []),
+                "items": ("pk_items", [("fk_items_response", {"ondelete": "CASCADE"})]),
+            }
+
+    asyncio.run(main())
+
+
+def test_the_code_names_the_newest_revision() -> None:
+    scripts = ScriptDirectory(str(Path(upgrade.__file__).parent))
+    assert scripts.get_heads() == [upgrade.HEAD]
+
+
+def test_a_database_of_a_newer_program_is_refused_and_left_alone(tmp_path: Path) -> None:
+    def set_revision(revision: str, connection: Connection) -> None:
+        connection.execute(text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
+
+    async def open_after(revision: str) -> None:
+        async with open_database(URL, tmp_path) as database:
+            await database.write(lambda connection: set_revision(revision, connection))
+        async with open_database(URL, tmp_path):
+            pytest.fail("it was opened")
+
+    with pytest.raises(StorageFailed, match="at schema 9999, made by a newer Freehold than this one"):
+        asyncio.run(open_after("9999"))
+
+
+def test_a_folder_with_odd_characters_is_no_problem(tmp_path: Path) -> None:
+    odd = tmp_path / "50% off; ünï 'quoted' ?x=1#y"
+
+    async def main() -> None:
+        async with open_database(URL, odd) as database:
+            assert await database.read(lambda connection: inspect(connection).has_table("items"))
+
+    asyncio.run(main())
+    assert (odd / "freehold.db").exists()
