@@ -102,9 +102,10 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         listener.bind((host, port))
         listener.listen(2048)
-    except OSError:
+    except OSError as error:
         listener.close()
-        raise
+        reason = f"Port {port} on {host} cannot be used: {(error.strerror or str(error)).lower()}. Choose one with --port."
+        raise OSError(error.errno, reason) from error
     return listener
 
 

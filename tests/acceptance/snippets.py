@@ -43,7 +43,7 @@ class Snippet:
 
 def run(snippet: Snippet, server: Server, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run a snippet in `folder` as a stranger's program: only the two variables of the SDKs point to the server."""
-    place = folder / snippet.path.stem
+    place = folder / f"run-{snippet.name}"
     place.mkdir()
     program = place / snippet.name
     program.write_text(snippet.program())
