@@ -104,7 +104,8 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.listen(2048)
     except OSError as error:
         listener.close()
-        reason = f"Port {port} on {host} cannot be used: {(error.strerror or str(error)).lower()}. Choose one with --port."
+        cause = (error.strerror or str(error)).lower()
+        reason = f"Port {port} on {host} cannot be used: {cause}. Choose one with --port."
         raise OSError(error.errno, reason) from error
     return listener
 
