@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
 from tests.acceptance.snippets import SEED, Snippet, missing_programs, run
 from tests.servers import running_server
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 from openai import OpenAI
+
 from tests.servers import Server, http_client, running_server, strict_client
 
 

@@ -4,6 +4,7 @@ import json
 
 import httpx2
 from openai import OpenAI
+
 from tests.sse_checker import read_frames
 
 HELLO = [{"role": "system", "content": "You repeat."}, {"role": "user", "content": "Hello there, world!"}]

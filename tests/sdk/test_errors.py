@@ -3,6 +3,7 @@
 import openai
 import pytest
 from openai import OpenAI
+
 from tests.servers import Server
 
 

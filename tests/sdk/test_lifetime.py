@@ -7,6 +7,7 @@ from pathlib import Path
 import openai
 import pytest
 from openai import OpenAI
+
 from tests.servers import Server, running_server, strict_client
 from tests.sse_checker import StreamChecker
 

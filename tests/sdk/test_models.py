@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from openai import NotFoundError, OpenAI, PermissionDeniedError
+
 from tests.servers import running_server, strict_client
 
 

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from tests.servers import Server
 
 NODE = Path(__file__).parent / "node"

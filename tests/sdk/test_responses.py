@@ -2,6 +2,7 @@
 
 import pytest
 from openai import BadRequestError, NotFoundError, OpenAI
+
 from tests.servers import Server, strict_client
 
 

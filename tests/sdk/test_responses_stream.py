@@ -3,6 +3,7 @@
 import httpx2
 import pytest
 from openai import OpenAI
+
 from tests.sse_checker import StreamChecker, check_stream, read_events
 
 STORY = "Once upon a time there was a server,\n\nand it spoke: “héllo, 世界 🙂”. The end."

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import httpx2
 import pytest
+
 from tests.sse_checker import Json, StreamError, check_stream, read_events, read_frames
 
 Spoil = Callable[[list[Json]], object]

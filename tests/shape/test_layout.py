@@ -7,6 +7,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
 from tests.shape.tree import ROOT, tracked
 
 SCRIPT_LINES = 15

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from tests.shape import rules
 from tests.shape.rules import Rule
 from tests.shape.tree import ROOT, sources

@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.spec.outline import BOUNDS, Json, properties
 
 from freehold.surfaces.chat.request import ChatBody
 from freehold.surfaces.chat.request import StreamOptions as ChatStreamOptions
 from freehold.surfaces.responses.request import Reasoning, ResponseBody, StreamOptions, TextOptions
+from tests.spec.outline import BOUNDS, Json, properties
 
 SPEC: Json = json.loads((Path(__file__).parent / "openapi/bodies.json").read_text())
 BODIES = {

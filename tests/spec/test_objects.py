@@ -5,12 +5,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.spec.outline import Json
 
 from freehold.core.items import Message, OutputText
 from freehold.surfaces import models
 from freehold.surfaces.chat import objects as chat
 from freehold.surfaces.responses import objects as responses
+from tests.spec.outline import Json
 
 SPEC: Json = json.loads((Path(__file__).parent / "openapi/objects.json").read_text())
 OBJECTS: dict[str, type[msgspec.Struct]] = {
