@@ -7,6 +7,7 @@ last acknowledged ones; because up to 200 works share a commit, they share the f
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -30,6 +31,7 @@ Job = tuple[Work, asyncio.Future[Any]]
 Settled = tuple[asyncio.Future[Any], Any]
 
 TOGETHER = 200
+GATHER_SECONDS = 0.002
 READERS = 2
 BUSY_SECONDS = 10.0
 
@@ -45,6 +47,7 @@ class Database:
         self._engine = engine
         self._loop = loop
         self._closing = False
+        self._busy = False
         self._readers = ThreadPoolExecutor(READERS, "database-reader")
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
         self._writer = Thread(target=self._write_all, name="database-writer", daemon=True)
@@ -103,12 +106,15 @@ class Database:
     def _take(self) -> list[Job]:
         """Wait for a job and return it with those behind it; none at all once the database is to be closed."""
         jobs: list[Job] = []
+        if self._busy:
+            time.sleep(GATHER_SECONDS)
         while not jobs or (len(jobs) < TOGETHER and not self._queue.empty()):
             job = self._queue.get()
             if job is None:
                 self._queue.put(None)  # the next call must find it too
                 break
             jobs.append(job)
+        self._busy = len(jobs) > 1
         return jobs
 
     def _write_together(self, jobs: list[Job]) -> list[Any]:
