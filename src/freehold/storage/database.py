@@ -8,15 +8,15 @@ last acknowledged ones; because up to 200 works share a commit, they share the f
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, exc
+from sqlalchemy import URL, Connection, Engine, Insert, create_engine, event, exc
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPICursor
 
@@ -26,7 +26,16 @@ from freehold.storage.migrations.upgrade import upgrade
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-Work = Callable[[Connection], Any]
+Rows = tuple[Insert, Sequence[Mapping[str, Any]]]
+
+
+class Inserts(NamedTuple):
+    """Rows to insert, table by table; those of many callers are inserted by one statement a table."""
+
+    rows: tuple[Rows, ...]
+
+
+Work = Callable[[Connection], Any] | Inserts
 Job = tuple[Work, asyncio.Future[Any]]
 Settled = tuple[asyncio.Future[Any], Any]
 
@@ -68,10 +77,20 @@ class Database:
         caller that is cancelled while it waits leaves its work to be done. Raises StorageFailed when the database
         cannot, and what the work raises.
         """
+        return await self._submit(work)
+
+    async def _submit(self, work: Work) -> Any:
         self._refuse_when_closing()
-        done: asyncio.Future[T] = self._loop.create_future()
+        done: asyncio.Future[Any] = self._loop.create_future()
         self._queue.put((work, done))
         return await done
+
+    async def insert(self, *rows: Rows) -> None:
+        """Insert rows, all or none, durable when this returns.
+
+        Costs a fraction of the same inserts in a `write`. Raises StorageFailed when the database cannot, or will not.
+        """
+        await self._submit(Inserts(rows))
 
     async def close(self) -> None:
         """Refuse new works, finish those that wait, then close."""
@@ -107,7 +126,7 @@ class Database:
         """Wait for a job and return it with those behind it; none at all once the database is to be closed."""
         jobs: list[Job] = []
         if self._busy:
-            time.sleep(GATHER_SECONDS)
+            time.sleep(GATHER_SECONDS)  # where many write at once, a little patience saves most of the commits
         while not jobs or (len(jobs) < TOGETHER and not self._queue.empty()):
             job = self._queue.get()
             if job is None:
@@ -124,8 +143,11 @@ class Database:
             with self._engine.connect() as connection:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
                 cursor = connection.connection.cursor()
+                merged = [work for work, _ in jobs if isinstance(work, Inserts)]
+                inserted = len(merged) > 1 and _insert_together(connection, cursor, merged)
                 for work, _ in jobs:
-                    outcomes.append(_run_alone(connection, cursor, work))
+                    done = inserted and isinstance(work, Inserts)
+                    outcomes.append(None if done else _run_alone(connection, cursor, work))
                 connection.commit()
         except Exception as error:  # the thread must outlive it, and every caller must hear of it
             log.error("the database could not be written", exc_info=error)
@@ -133,11 +155,39 @@ class Database:
         return outcomes
 
 
+def _insert_together(connection: Connection, cursor: DBAPICursor, works: list[Inserts]) -> bool:
+    """Insert the rows of all works by one statement a table; False, and nothing inserted, when one does not fit.
+
+    Tables are filled in the order in which they first appear, so rows that others refer to come first.
+    """
+    tables: dict[Insert, list[Mapping[str, Any]]] = {}
+    for work in works:
+        for statement, rows in work.rows:
+            tables.setdefault(statement, []).extend(rows)
+    cursor.execute("SAVEPOINT work")
+    try:
+        for statement, rows in tables.items():
+            connection.execute(statement, rows)
+    except exc.IntegrityError:
+        cursor.execute("ROLLBACK TO work")
+        cursor.execute("RELEASE work")
+        return False
+    cursor.execute("RELEASE work")
+    return True
+
+
+def _run(connection: Connection, work: Work) -> Any:
+    if not isinstance(work, Inserts):
+        return work(connection)
+    for statement, rows in work.rows:
+        connection.execute(statement, rows)
+
+
 def _run_alone(connection: Connection, cursor: DBAPICursor, work: Work) -> Any:
     # On the bare cursor: through SQLAlchemy, the savepoint would cost half as much as the work.
     cursor.execute("SAVEPOINT work")
     try:
-        outcome = work(connection)
+        outcome = _run(connection, work)
     except Exception as error:  # it goes to the caller whose work it is
         try:
             cursor.execute("ROLLBACK TO work")

@@ -32,7 +32,7 @@ class KeyRows:
     async def add(self, row: KeyRow) -> None:
         """Store a key."""
         values = {name: getattr(row, name) for name in row.__struct_fields__}
-        await self._database.write(lambda connection: connection.execute(insert(keys), values))
+        await self._database.insert((insert(keys), [values]))
 
     async def find(self, hash: bytes) -> KeyRow | None:
         """Return the key with this hash, revoked or not."""

@@ -89,13 +89,7 @@ class ResponseRows:
             {"response": row.id, "position": position, "output": output, "id": item.id, "body": item.body}
             for position, (output, item) in enumerate([(False, i) for i in inputs] + [(True, o) for o in outputs])
         ]
-
-        def work(connection: Connection) -> None:
-            connection.execute(_ADD, values)
-            if rows:
-                connection.execute(_ADD_ITEMS, rows)
-
-        await self._database.write(work)
+        await self._database.insert((_ADD, [values]), *([(_ADD_ITEMS, rows)] if rows else []))
 
     async def get(self, project: str, response_id: str) -> tuple[ResponseRow, list[ItemRow]] | None:
         """Return a response and its output items."""
