@@ -71,11 +71,12 @@ def load(
     `flags` is section → key → value. Raises SettingsError.
     """
     tree = _read(file or data / FILE, wanted=file is not None)
-    for name, value in sorted(environ.items()):
-        if name.startswith(PREFIX):
-            _set(tree, name, value)
+    for name in sorted((name for name in environ if name.startswith(PREFIX)), key=_numbers_as_numbers):
+        _set(tree, name, environ[name])
     for section, values in (flags or {}).items():
-        tree.setdefault(section, {}).update(values)
+        there = tree.setdefault(section, {})
+        if isinstance(there, dict):  # what is not a section is refused below, with its path
+            there.update(values)
     try:
         return msgspec.convert(tree, Settings, strict=False)
     except msgspec.ValidationError as error:
@@ -93,6 +94,11 @@ def _read(path: Path, wanted: bool) -> dict[str, Any]:
         raise SettingsError(f"The configuration file {path} cannot be read: {error.strerror}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"The configuration file {path} is not valid TOML: {error}.") from None
+
+
+def _numbers_as_numbers(name: str) -> list[tuple[int, str]]:
+    """Sort the tenth engine after the second: entries of a list are made in their order."""
+    return [(int(step) if step.isdecimal() else -1, step) for step in name.split("__")]
 
 
 def _set(tree: dict[str, Any], name: str, value: str) -> None:

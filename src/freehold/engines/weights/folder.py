@@ -10,7 +10,7 @@ from msgspec import Struct
 from freehold.engines.weights.errors import UnknownModel, WeightsError
 from freehold.engines.weights.starters import Starter, starters
 
-_HUB = re.compile(r"^(?P<repo>[\w.-]+/[\w.-]+)[:/](?P<file>[\w./-]+\.gguf)$")
+_HUB = re.compile(r"^(?P<repo>\w[\w.-]*/\w[\w.-]*)[:/](?P<file>[\w./-]+\.gguf)$")
 
 
 class Wanted(Struct, frozen=True):
@@ -52,7 +52,7 @@ class Folder:
             repo, inside = found["repo"], found["file"]
             return Wanted(name, self.path / "hub" / repo / inside, hub=(repo, inside))
         kept = self.path / f"{name}.gguf"
-        if re.fullmatch(r"[\w.-]+", name) and kept.is_file():
+        if kept.parent == self.path and kept.is_file():
             return Wanted(name, kept)
         known = ", ".join(one.name for one in starters().values() if not one.hidden)
         raise UnknownModel(
