@@ -1,6 +1,7 @@
 """The command as people run it: one line for what is wrong, never a traceback."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -83,3 +84,18 @@ def test_the_doctor_fails_when_something_needed_is_missing(tmp_path: Path) -> No
     done = freehold("doctor", data=tmp_path, FREEHOLD_MODELS=str(tmp_path / "models"))
     assert done.returncode == 1
     assert "MISSING settings: Unknown setting server.prot" in done.stdout
+
+
+def test_a_wrong_option_has_its_own_status(tmp_path: Path) -> None:
+    done = freehold("serve", "--prot", "1", data=tmp_path)
+    assert done.returncode == 2 and "--prot" in done.stderr
+
+
+def test_ctrl_c_ends_an_answer_at_once(tmp_path: Path) -> None:
+    (tmp_path / "freehold.toml").write_text('[[engines]]\nname = "slow"\nkind = "script"\nrate = 2\n')
+    command = [sys.executable, "-m", "freehold.cli.main", "--data", str(tmp_path), "chat", "--engine", "slow"]
+    with subprocess.Popen([*command, "one " * 100], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as chat:
+        assert chat.stdout is not None and chat.stdout.read(3) == "one"
+        chat.send_signal(signal.SIGINT)
+        _, complaint = chat.communicate(timeout=10)
+    assert chat.returncode == 130 and complaint.strip() == ""

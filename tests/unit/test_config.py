@@ -50,13 +50,19 @@ def test_variables_reach_into_lists(tmp_path: Path) -> None:
         ("[server]\nport = 70000", r"Wrong setting server\.port: expected `int` <= 65535"),
         ('[[engines]]\nname = "x"\nslot = 1', r"Unknown setting engines\[0\]\.slot"),
         ("[[engines]]\nslots = 1", r"Missing setting engines\[0\]\.name"),
+        ("server = 1", r"Wrong setting server: expected `object`"),
         ("[server", "is not valid TOML"),
     ],
 )
 def test_a_wrong_file_is_refused_with_the_path(tmp_path: Path, toml: str, message: str) -> None:
     (tmp_path / "freehold.toml").write_text(toml)
     with pytest.raises(SettingsError, match=message):
-        load({}, None, tmp_path)
+        load({}, None, tmp_path, {"server": {}})
+
+
+def test_the_tenth_engine_comes_after_the_second(tmp_path: Path) -> None:
+    environ = {f"FREEHOLD__ENGINES__{i}__NAME": f"e{i}" for i in range(12)}
+    assert [spec.name for spec in load(environ, None, tmp_path).engines] == [f"e{i}" for i in range(12)]
 
 
 @pytest.mark.parametrize("name", ["FREEHOLD__SERVER__PROT", "FREEHOLD__NOTHING", "FREEHOLD__ENGINES__7__NAME"])

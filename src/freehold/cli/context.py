@@ -18,7 +18,7 @@ class Here:
     @property
     def hub(self) -> str:
         """Where models are fetched from: Hugging Face, or the mirror that its own tools would use."""
-        return self.environ.get("HF_ENDPOINT", HUB).rstrip("/")
+        return (self.environ.get("HF_ENDPOINT") or HUB).rstrip("/")
 
     def at(self, data: Path | None) -> "Here":
         """The same with another data folder, where one is named."""

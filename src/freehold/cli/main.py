@@ -36,9 +36,14 @@ for command in (serve.serve, chat.chat, models.models, keys.keys, doctor.doctor)
 
 
 def main() -> None:
-    """Run the command line; an error that can be foreseen is one line, and exit status 1."""
+    """Run the command line; an error that can be foreseen is one line, and exit status 1 (Ctrl-C: 130)."""
     try:
-        cli(standalone_mode=True)
+        sys.exit(cli(standalone_mode=False))
+    except click.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
     except (Fault, WeightsError, SettingsError, ValueError, OSError) as error:
         click.echo(f"freehold: {_sentence(error)}", err=True)
         sys.exit(1)

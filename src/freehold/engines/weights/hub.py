@@ -43,7 +43,7 @@ def download(url: str, part: Path, sha256: str | None, progress: Progress, timeo
                         file.write(chunk)
                         have += len(chunk)
                         progress(have, max(total, have))
-    except httpx2.HTTPError as error:
+    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         raise Unreachable(f"{url} does not answer ({type(error).__name__}: {error})") from error
     if sha256 is not None and digest(part) != sha256:
         part.unlink()

@@ -30,13 +30,13 @@ def put(parts: Path, member: str = "part{}/data.bin") -> None:
             bundle.writestr(member.format(i), content)
 
 
-def test_finished_archives_are_joined_in_order_and_cleared_away(tmp_path: Path) -> None:
+def test_finished_archives_are_joined_in_order(tmp_path: Path) -> None:
     path = tmp_path / "test.gguf"
     put(parts_of(path))
     told: list[tuple[int, int]] = []
     assemble(starter(), part_of(path), parts_of(path), lambda done, total: told.append((done, total)))
     assert part_of(path).read_bytes() == b"".join(PARTS)
-    assert not parts_of(path).exists() and told[-1] == (8000, 8000)
+    assert told[-1] == (8000, 8000)
 
 
 def test_what_is_joined_must_be_the_pinned_file(tmp_path: Path) -> None:
@@ -52,6 +52,14 @@ def test_an_archive_without_its_member_is_damaged(tmp_path: Path) -> None:
     put(parts_of(path), member="other{}.bin")
     with pytest.raises(Damaged, match=r"does not hold part0/data\.bin"):
         assemble(starter(), part_of(path), parts_of(path), lambda done, total: None)
+
+
+def test_what_a_killed_pip_left_is_cleared_away(tmp_path: Path) -> None:
+    path = tmp_path / "test.gguf"
+    put(parts_of(path))
+    (parts_of(path) / "pip-left/deep").mkdir(parents=True)
+    assemble(starter(), part_of(path), parts_of(path), lambda done, total: None)
+    assert not (parts_of(path) / "pip-left").exists()
 
 
 def test_an_archive_that_pip_cannot_have_is_unreachable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

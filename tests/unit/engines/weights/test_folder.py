@@ -25,7 +25,9 @@ def test_a_file_is_taken_where_it_is(tmp_path: Path) -> None:
     assert wanted.path == file and wanted.starter is None and wanted.hub is None
 
 
-@pytest.mark.parametrize("name", ["gpt-17", "missing.gguf", "../../etc/passwd", "org/../x:a.gguf", ""])
+@pytest.mark.parametrize(
+    "name", ["gpt-17", "missing.gguf", "./models/a.gguf", "../../etc/passwd", "org/../x:a.gguf", ""]
+)
 def test_any_other_name_is_unknown_and_the_message_helps(tmp_path: Path, name: str) -> None:
     with pytest.raises(UnknownModel, match=r"qwen2\.5-coder-1\.5b"):
         Folder(tmp_path).want(name)
@@ -40,6 +42,12 @@ def test_what_is_here_is_listed_and_found(tmp_path: Path) -> None:
     assert folder.find("org/repo:a.gguf").read_bytes() == b"1"
     with pytest.raises(WeightsError, match="freehold models pull tiny-random"):
         folder.find("tiny-random")
+
+
+def test_a_file_that_was_put_here_has_its_own_name(tmp_path: Path) -> None:
+    (tmp_path / "my model.gguf").write_bytes(b"1")
+    folder = Folder(tmp_path)
+    assert [folder.find(name) for name, _ in folder.here()] == [tmp_path / "my model.gguf"]
 
 
 def test_removing_frees_the_file_and_what_a_stopped_pull_left(tmp_path: Path) -> None:

@@ -26,12 +26,19 @@ class Hub(BaseHTTPRequestHandler):
         if not self.path.endswith("/a.gguf"):
             self.send_error(404)
             return
+        if "/moved/" in self.path:
+            self.send_response(302)
+            self.send_header("location", self.path.replace("/moved/", "/"))
+            self.send_header("x-linked-etag", f'"{"0" * 64}"')
+            self.end_headers()
+            return
         start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
         if start >= len(CONTENT):
             self.send_error(416)
             return
         self.send_response(206 if wanted else 200)
         self.send_header("content-length", str(len(CONTENT) - start))
+        self.send_header("x-linked-etag", '"' + ("0" * 64 if "/lying/" in self.path else SHA) + '"')
         self.end_headers()
         self.wfile.write(CONTENT[start:])
 
@@ -70,6 +77,15 @@ def test_a_stopped_download_goes_on_where_it_was(hub: tuple[str, list], tmp_path
 def test_damaged_bytes_are_deleted_and_refused(hub: tuple[str, list], tmp_path: Path) -> None:
     with pytest.raises(Damaged):
         download(f"{hub[0]}/a.gguf", tmp_path / "a", "0" * 64, lambda done, total: None)
+    assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize("place", ["lying", "moved"])
+def test_without_a_pin_the_bytes_must_be_what_the_hub_promised(
+    hub: tuple[str, list], tmp_path: Path, place: str
+) -> None:
+    with pytest.raises(Damaged):
+        download(f"{hub[0]}/{place}/a.gguf", tmp_path / "a", None, lambda done, total: None)
     assert not (tmp_path / "a").exists()
 
 
