@@ -30,6 +30,18 @@ class Text(Struct, frozen=True):
     text: str
 
 
+class CallStart(Struct, frozen=True):
+    """The model begins to call a function; its arguments follow, until the next delta that is none of them."""
+
+    name: str
+
+
+class CallArgs(Struct, frozen=True):
+    """A piece of the arguments' JSON of the call that began last."""
+
+    json: str
+
+
 class Stop(Struct, frozen=True):
     """The last delta of every turn: why the engine stopped, and what it counted."""
 
@@ -37,4 +49,4 @@ class Stop(Struct, frozen=True):
     usage: Usage
 
 
-Delta = Text | Stop
+Delta = Text | CallStart | CallArgs | Stop

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from freehold.core.deltas import Usage
 from freehold.core.errors import Fault
-from freehold.core.items import Item
+from freehold.core.items import Opening
 
 Ending = Literal["completed", "incomplete", "failed", "cancelled"]
 Reason = Literal["max_output_tokens", "content_filter"]
@@ -19,11 +19,11 @@ class Opened(Struct, frozen=True):
     """An output item begins; `index` is its place in the output."""
 
     index: int
-    item: Item
+    item: Opening
 
 
 class Grew(Struct, frozen=True):
-    """The open item at `index` grew by `delta`."""
+    """The open item at `index` grew by `delta`: a message's text, or a call's arguments."""
 
     index: int
     delta: str
@@ -33,7 +33,7 @@ class Closed(Struct, frozen=True):
     """The item at `index` is final."""
 
     index: int
-    item: Item
+    item: Opening
 
 
 class Ended(Struct, frozen=True, kw_only=True):

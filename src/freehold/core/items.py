@@ -46,4 +46,24 @@ class Message(Struct, frozen=True, kw_only=True, tag="message"):
     phase: Phase | UnsetType | None = UNSET
 
 
-Item = Message
+class FunctionCall(Struct, frozen=True, kw_only=True, tag="function_call", forbid_unknown_fields=True):
+    """The model asks the client to call a function; `arguments` is JSON, `call_id` is what the output refers to."""
+
+    id: str | None = None
+    status: Status = "completed"
+    call_id: str
+    name: str
+    arguments: str
+
+
+class FunctionCallOutput(Struct, frozen=True, kw_only=True, tag="function_call_output", forbid_unknown_fields=True):
+    """What a function call gave."""
+
+    id: str | None = None
+    status: Status = "completed"
+    call_id: str
+    output: str | tuple[InputText, ...]
+
+
+Item = Message | FunctionCall | FunctionCallOutput
+Opening = Message | FunctionCall

@@ -14,6 +14,7 @@ class Served(Struct, frozen=True, kw_only=True):
 
     `backend` names the program behind it for people, e.g. `llama.cpp b11549`; `fingerprint` changes whenever answers to
     the same request with the same seed may change. `temperature` and `top_p` are used where a request names none.
+    A `constrained` model can be held to a schema or a function.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Served(Struct, frozen=True, kw_only=True):
     backend: str = ""
     fingerprint: str = ""
     vision: bool = False
+    constrained: bool = False
     temperature: float = 1.0
     top_p: float = 1.0
 

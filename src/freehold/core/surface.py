@@ -53,13 +53,15 @@ class Projection(Protocol):
 class Surface(Generic[B]):
     """One wire protocol: how its requests are read and its answers written.
 
-    `prefix` begins the ids of its objects; `conversation` is the parameter that holds what was said; `unknown_model`
-    makes the fault for a model name that nothing serves; `last` is sent after the last frame of a stream.
+    `prefix` begins the ids of its objects; `conversation` is the parameter that holds what was said, `format` the one
+    that says how the answer is to be written; `unknown_model` makes the fault for a model name that nothing serves;
+    `last` is sent after the last frame of a stream.
     """
 
     path: str
     prefix: str
     conversation: str
+    format: str
     body: type[B]
     parse: Callable[[B], Ask]
     project: Callable[[B, Stamp], Projection]

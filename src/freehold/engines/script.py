@@ -10,7 +10,7 @@ from itertools import cycle, islice
 
 from msgspec.structs import replace
 
-from freehold.core.deltas import Delta, Stop, StopReason, Text, Usage
+from freehold.core.deltas import CallArgs, CallStart, Delta, Stop, StopReason, Text, Usage
 from freehold.core.errors import EngineFailed, Invalid
 from freehold.core.ports import Engine, Load, Served
 from freehold.core.prompt import Prompt, Sampling
@@ -21,6 +21,7 @@ CONTEXT = 32_768
 _CREATED = 1_735_689_600
 _BREATH = 1024
 _WORD = re.compile(r"\s*\S+\s*")
+_CALL = re.compile(r"!call (\S+)\s+")
 _CRASH = re.compile(r"!crash after (\d+)\b\s*")
 
 
@@ -35,7 +36,8 @@ class ScriptEngine:
 
     A token is a word: usage, `max_tokens` and the context count words. A last user text that begins with the directive
     `!crash after N` is answered with N words (of the text after the directive, over and over; `word` if there is none),
-    then EngineFailed is raised.
+    then EngineFailed is raised. One that begins with `!call NAME` calls that function, where it is offered; the text
+    that follows is its arguments.
     """
 
     def __init__(self, names: tuple[str, ...], gate: Gate, rate: float = 0.0) -> None:
@@ -85,12 +87,16 @@ class ScriptEngine:
             words, crash = _answer(prompt)
             words, reason = _cut(words, prompt.sampling, CONTEXT - len(prompt.tokens))
             start, step = time.monotonic(), 1 if self._rate else _BREATH
+            call = _called(prompt)
+            if call is not None:
+                yield CallStart(call)
+            say = Text if call is None else CallArgs
             for first in range(0, len(words), step):
                 # At full speed others get a turn only here; at a rate this is the time until the word is due.
                 due = start + (first + 1) / self._rate if self._rate else 0.0
                 await asyncio.sleep(max(0.0, due - time.monotonic()))
-                for text in map(Text, words[first : first + step]):
-                    yield text
+                for delta in map(say, words[first : first + step]):
+                    yield delta
             if crash and reason is None:
                 raise EngineFailed(f"The script engine crashed after {len(words)} words, as it was told to.")
             yield Stop(reason or "stop", Usage(input=len(prompt.tokens), output=len(words)))
@@ -101,9 +107,19 @@ def _answer(prompt: Prompt) -> tuple[list[str], bool]:
     text = next((turn.text for turn in reversed(prompt.turns) if turn.speaker == "user"), "")
     told = _CRASH.match(text)
     if told is None:
-        return _WORD.findall(text), False
+        call = _CALL.match(text)
+        return _WORD.findall(text[call.end() :] if call is not None else text), False
     spaced: Iterator[str] = cycle(word + " " for word in text[told.end() :].split() or ["word"])
     return list(islice(spaced, min(int(told[1]), CONTEXT))), True
+
+
+def _called(prompt: Prompt) -> str | None:
+    """Return the function that the last turn tells it to call, if it is offered."""
+    last = prompt.turns[-1]
+    told = _CALL.match(last.text) if last.speaker == "user" and prompt.choice.mode != "none" else None
+    if told is None:
+        return None
+    return next((one.name for one in prompt.functions if one.name == told[1]), None)
 
 
 def _cut(words: list[str], sampling: Sampling, room: int) -> tuple[list[str], StopReason | None]:

@@ -25,11 +25,11 @@ async def run(prompt: Prompt, engine: Engine, mint: Mint, cancelled: Callable[[]
         async with aclosing(engine.generate(prompt)) as deltas:
             async for delta in deltas:
                 if isinstance(delta, Stop):
-                    for event in assembler.close(complete=delta.reason == "stop"):
+                    for event in assembler.finish("completed" if delta.reason == "stop" else "incomplete"):
                         yield event
                     yield _ended(delta)
                     return
-                for event in assembler.text(delta):
+                for event in assembler.take(delta):
                     yield event
                 if cancelled():
                     for event in assembler.abandon():

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from freehold.core.catalog import Catalog, Entry
-from freehold.core.errors import Fault, Invalid
+from freehold.core.errors import Fault, Invalid, Unsupported
 from freehold.core.events import Ended, Event, Grew
 from freehold.core.ids import Clock, Mint
 from freehold.core.ports import Engine, Load, Served
@@ -144,6 +144,10 @@ class Answering:
         entry = self._catalog.find(name)
         if entry is None:
             raise surface.unknown_model(name, self._catalog.why_missing(name))
+        if ask.format is not None and not entry.served.constrained:
+            raise Unsupported(f"The model behind `{name}` cannot be held to a format.", surface.format)
+        if ask.choice.mode == "required" and not entry.served.constrained:
+            raise Unsupported(f"The model behind `{name}` cannot be made to call a function.", "tool_choice")
         history = () if ask.previous is None else await self._responses.history(who, ask.previous)
         engine = self._engines[entry.engine]
         try:

@@ -8,13 +8,15 @@ import msgspec
 
 from freehold.core.errors import Invalid, NotFound
 from freehold.core.ids import Mint
-from freehold.core.items import Item
+from freehold.core.items import FunctionCall, FunctionCallOutput, Item, Message
 from freehold.core.principal import Principal
 from freehold.core.prompt import Ask
 from freehold.services.running import Running
 from freehold.storage.repos.responses import ItemRow, ResponseRow, ResponseRows
 from freehold.surfaces.responses.objects import ItemPage, Response, ResponseDeleted, frame
 from freehold.surfaces.responses.project import replay
+
+_PREFIX: dict[type, str] = {Message: "msg_", FunctionCall: "fc_", FunctionCallOutput: "fco_"}
 
 
 class Responses:
@@ -52,7 +54,9 @@ class Responses:
             model=response.model,
             body=self._encode(msgspec.structs.replace(response, output=())),
         )
-        inputs = [item if item.id else msgspec.structs.replace(item, id=self._mint("msg_")) for item in ask.items]
+        inputs = [
+            item if item.id else msgspec.structs.replace(item, id=self._mint(_PREFIX[type(item)])) for item in ask.items
+        ]
         await self._rows.add(row, self._item_rows(inputs), self._item_rows(response.output))
 
     async def retrieve(self, who: Principal, response_id: str) -> Response:
@@ -106,7 +110,7 @@ class Responses:
         )
 
     def _item_rows(self, items: Sequence[Item]) -> list[ItemRow]:
-        return [ItemRow(id=item.id or self._mint("msg_"), body=self._encode(item)) for item in items]
+        return [ItemRow(id=item.id or self._mint(_PREFIX[type(item)]), body=self._encode(item)) for item in items]
 
     def _items(self, rows: Sequence[ItemRow]) -> tuple[Item, ...]:
         return tuple(self._item(row.body) for row in rows)

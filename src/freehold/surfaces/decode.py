@@ -52,6 +52,14 @@ class Decoder(Generic[B]):
             raise Invalid(MALFORMED.format(reason="it is nested too deeply")) from None
 
 
+def read(value: Any, wanted: type[B], prefix: str) -> B:
+    """Read a value that is decoded already, at the path `prefix`, as `wanted`. Raises Invalid with its path."""
+    try:
+        return msgspec.convert(value, wanted)
+    except msgspec.ValidationError as error:
+        raise explain(str(error), msgspec.json.encode(value), wanted, prefix) from None
+
+
 def explain(error: str, raw: bytes, wanted: Any, prefix: str = "") -> Fault:
     """Turn msgspec's message about `raw` into the fault that OpenAI would answer with."""
     found = _WHERE.match(error)

@@ -13,6 +13,9 @@ from freehold.core.errors import EngineFailed, Invalid, NotFound
 from freehold.core.ports import Engine, Load, Served
 from freehold.core.prompt import Prompt
 from freehold.engines.gate import Gate
+from freehold.engines.llama.grammar import grammar
+from freehold.engines.parsers.calls import Calls
+from freehold.engines.parsers.render import offered, render
 from freehold.engines.registry import EngineSpec, Find
 from freehold.engines.worker.client import StartFailed, Worker, open_worker
 from freehold.engines.worker.messages import Done, Failed, Generate, Open, Piece, Ready, Refused
@@ -79,7 +82,7 @@ class LlamaEngine:
         seat = self._find(prompt.model)
         seat.gate.check()
         try:
-            tokens = await seat.worker.tokenize(prompt.turns)
+            tokens = await seat.worker.tokenize(render(prompt))
         except Refused as refusal:
             raise Invalid(str(refusal), param="input") from refusal
         if len(tokens) >= seat.served.context:
@@ -111,12 +114,17 @@ class LlamaEngine:
             place.release()
             raise
         answer = seat.worker.start(request, place.release)
+        calls = Calls(tuple(one.name for one in offered(prompt)))
+        read = calls.feed if offered(prompt) else _plain
         try:
             while True:
                 for message in await answer.take():
                     if type(message) is Piece:
-                        yield Text(message.text)
+                        for delta in read(message.text):
+                            yield delta
                     else:
+                        for delta in calls.end():
+                            yield delta
                         yield _stop(message)
                         return
         finally:
@@ -127,6 +135,10 @@ class LlamaEngine:
         if seat is None:
             raise NotFound(f"The model `{model}` is not served by this engine.", "model_not_found", "model")
         return seat
+
+
+def _plain(text: str) -> tuple[Text]:
+    return (Text(text),)
 
 
 def _request(prompt: Prompt, served: Served) -> Generate:
@@ -142,6 +154,7 @@ def _request(prompt: Prompt, served: Served) -> Generate:
         seed=wanted.seed,
         presence_penalty=wanted.presence_penalty,
         frequency_penalty=wanted.frequency_penalty,
+        grammar=grammar(prompt),
     )
 
 
@@ -184,6 +197,7 @@ def _served(name: str, ready: Ready) -> Served:
         fingerprint=ready.fingerprint,
         temperature=ready.temperature,
         top_p=ready.top_p,
+        constrained=True,
     )
 
 

@@ -126,7 +126,8 @@ class LlamaModel:
             except _Overflow:
                 # llama.cpp drops every running answer when a slot that it is about to reuse still holds its old prompt
                 # and the new ones find no room beside it. It has cleared them all by then: go on where we were.
-                if attempts == _ATTEMPTS:
+                # A grammar knows only answers from their beginning, so one that is half written cannot go on.
+                if attempts == _ATTEMPTS or (request.grammar and said):
                     raise
                 attempts += 1
                 written = self._count("".join(said), special=False)

@@ -39,6 +39,8 @@ def sampling(request: Generate, header: Mapping[str, Any]) -> dict[str, Any]:
         settings |= {"top_k": 1, "top_p": 1.0, "min_p": 0.0}  # the same token, without sorting the vocabulary first
     elif request.temperature is not None or request.top_p is not None:
         settings |= {"top_k": 0, "min_p": 0.0}
+    if request.grammar:
+        settings["grammar"] = request.grammar
     if request.presence_penalty or request.frequency_penalty:
         settings["repeat_last_n"] = -1  # OpenAI's penalties look at the whole text, llama.cpp's at 64 tokens
     if request.seed is not None:

@@ -38,7 +38,10 @@ class Tokenize(Struct, frozen=True, array_like=True, tag=2):
 
 
 class Generate(Struct, frozen=True, kw_only=True, array_like=True, tag=3):
-    """Answer these tokens with at most `limit` more; None leaves a setting to the model."""
+    """Answer these tokens with at most `limit` more; None leaves a setting to the model.
+
+    `grammar` is what the answer may be, in LLGuidance's Lark dialect; empty for any text.
+    """
 
     id: int
     tokens: tuple[int, ...]
@@ -49,6 +52,7 @@ class Generate(Struct, frozen=True, kw_only=True, array_like=True, tag=3):
     seed: int | None
     presence_penalty: float
     frequency_penalty: float
+    grammar: str = ""
 
 
 class Cancel(Struct, frozen=True, array_like=True, tag=4):

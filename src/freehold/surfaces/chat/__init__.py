@@ -9,6 +9,7 @@ CHAT = Surface(
     path="/v1/chat/completions",
     prefix="chatcmpl-",
     conversation="messages",
+    format="response_format",
     body=ChatBody,
     parse=parse,
     project=project,

@@ -37,6 +37,21 @@ class ChatUsage(Struct, frozen=True):
     completion_tokens_details: CompletionDetails
 
 
+class CalledFunction(Struct, frozen=True):
+    """The function of a call; its arguments are JSON."""
+
+    name: str
+    arguments: str
+
+
+class ToolCall(Struct, frozen=True):
+    """A call that the client is asked to make."""
+
+    id: str
+    function: CalledFunction
+    type: Literal["function"] = "function"
+
+
 class AssistantAnswer(Struct, frozen=True):
     """The message of a choice."""
 
@@ -44,6 +59,8 @@ class AssistantAnswer(Struct, frozen=True):
     content: str | None
     refusal: str | None = None
     annotations: tuple[Any, ...] = ()
+    tool_calls: tuple[ToolCall, ...] | UnsetType = UNSET
+    function_call: CalledFunction | UnsetType = UNSET
 
 
 class Choice(Struct, frozen=True):
@@ -68,12 +85,30 @@ class ChatCompletion(Struct, frozen=True, kw_only=True):
     system_fingerprint: str
 
 
+class CallPiece(Struct, frozen=True):
+    """A piece of a call's function."""
+
+    name: str | UnsetType = UNSET
+    arguments: str | UnsetType = UNSET
+
+
+class ToolCallPiece(Struct, frozen=True):
+    """A piece of the call number `index`."""
+
+    index: int
+    id: str | UnsetType = UNSET
+    type: Literal["function"] | UnsetType = UNSET
+    function: CallPiece | UnsetType = UNSET
+
+
 class ChunkDelta(Struct, frozen=True):
     """What a chunk adds."""
 
     role: Literal["assistant"] | UnsetType = UNSET
-    content: str | UnsetType = UNSET
+    content: str | UnsetType | None = UNSET
     refusal: UnsetType | None = UNSET
+    tool_calls: tuple[ToolCallPiece, ...] | UnsetType = UNSET
+    function_call: CallPiece | UnsetType = UNSET
 
 
 class ChunkChoice(Struct, frozen=True):

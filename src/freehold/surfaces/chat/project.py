@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable
 
+from msgspec import UNSET
+
 from freehold.core.deltas import Usage
 from freehold.core.events import Closed, Ended, Event, Grew, Opened
-from freehold.core.items import OutputText
+from freehold.core.items import FunctionCall, OutputText
 from freehold.core.surface import Projection, Stamp
 from freehold.surfaces.chat import objects
 from freehold.surfaces.chat.objects import Chunk, ChunkChoice, ChunkDelta, FinishReason
@@ -27,7 +29,10 @@ class ChatProjection:
         self._stamp = stamp
         self._wants_usage = options is not None and options.include_usage is True
         self._pad = None if options is not None and options.include_obfuscation is False else stamp.pad
+        self._legacy = body.functions is not None
         self._content: list[str] = []
+        self._calls: list[FunctionCall] = []
+        self._call: FunctionCall | None = None
         self._finish: FinishReason = "stop"
         self._usage = Usage()
 
@@ -38,17 +43,30 @@ class ChatProjection:
     def push(self, event: Event) -> Iterable[Chunk | Envelope]:
         """Fold one event and return its chunks."""
         if isinstance(event, Grew):
-            return (self._chunk(ChunkChoice(0, ChunkDelta(content=event.delta)), len(event.delta)),)
-        if isinstance(event, Closed):
-            self._content += [part.text for part in event.item.content if isinstance(part, OutputText)]
-            return ()
+            return (self._chunk(ChunkChoice(0, self._grown(event.delta)), len(event.delta)),)
         if isinstance(event, Opened):
+            self._call = event.item if isinstance(event.item, FunctionCall) else None
+            return () if self._call is None else (self._chunk(ChunkChoice(0, self._begun(self._call)), 0),)
+        if isinstance(event, Closed):
+            if isinstance(event.item, FunctionCall):
+                self._calls.append(event.item)
+            else:
+                self._content += [part.text for part in event.item.content if isinstance(part, OutputText)]
             return ()
         return self._end(event)
 
     def result(self) -> objects.ChatCompletion:
         """The completion as it stands."""
-        answer = objects.AssistantAnswer("assistant", "".join(self._content))
+        text = "".join(self._content)
+        called = [objects.CalledFunction(call.name, call.arguments) for call in self._calls]
+        answer = objects.AssistantAnswer(
+            "assistant",
+            text if self._content or not called else None,
+            tool_calls=tuple(map(objects.ToolCall, (call.call_id for call in self._calls), called))
+            if called and not self._legacy
+            else UNSET,
+            function_call=called[0] if called and self._legacy else UNSET,
+        )
         return objects.ChatCompletion(
             id=self._stamp.id,
             created=self._stamp.created,
@@ -58,11 +76,28 @@ class ChatProjection:
             system_fingerprint=self._stamp.served.fingerprint,
         )
 
+    def _begun(self, call: FunctionCall) -> ChunkDelta:
+        piece = objects.CallPiece(call.name, "")
+        if self._legacy:
+            return ChunkDelta(function_call=piece)
+        return ChunkDelta(tool_calls=(objects.ToolCallPiece(len(self._calls), call.call_id, "function", piece),))
+
+    def _grown(self, delta: str) -> ChunkDelta:
+        if self._call is None:
+            return ChunkDelta(content=delta)
+        piece = objects.CallPiece(arguments=delta)
+        if self._legacy:
+            return ChunkDelta(function_call=piece)
+        return ChunkDelta(tool_calls=(objects.ToolCallPiece(len(self._calls), function=piece),))
+
     def _end(self, event: Ended) -> Iterable[Chunk | Envelope]:
         self._usage = event.usage
         if event.error is not None:
             return (envelope(event.error),)
-        self._finish = "length" if event.reason == "max_output_tokens" else "stop"
+        if event.reason == "max_output_tokens":
+            self._finish = "length"
+        elif self._calls:
+            self._finish = "function_call" if self._legacy else "tool_calls"
         frames = [self._chunk(ChunkChoice(0, ChunkDelta(), None, self._finish), 0)]
         if self._wants_usage:
             frames.append(self._chunk(None, 0, _usage(event.usage)))

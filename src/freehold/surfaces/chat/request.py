@@ -5,9 +5,9 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from freehold.core.errors import Fault, Invalid, NotFound, Unsupported
-from freehold.core.items import InputText, Item, Message, OutputText, Part
+from freehold.core.items import FunctionCall, FunctionCallOutput, InputText, Item, Message, OutputText, Part
 from freehold.core.items import Refusal as RefusalPart
-from freehold.core.prompt import Ask, Sampling
+from freehold.core.prompt import Ask, Choice, Function, JsonFormat, Sampling
 from freehold.surfaces.common import (
     Identifier,
     Metadata,
@@ -17,6 +17,9 @@ from freehold.surfaces.common import (
     refuse,
     refuse_stream_options,
 )
+from freehold.surfaces.decode import read
+from freehold.surfaces.schema import json_format
+from freehold.surfaces.tools import FunctionBody, choice, choice_mode, functions
 
 
 class TextPart(Struct, frozen=True, tag="text", forbid_unknown_fields=True):
@@ -69,6 +72,20 @@ class UserMessage(Struct, frozen=True, tag_field="role", tag="user", forbid_unkn
     name: str | None = None
 
 
+class CalledFunction(Struct, frozen=True, forbid_unknown_fields=True):
+    """The function of a call that was made, with its arguments as JSON."""
+
+    name: str
+    arguments: str
+
+
+class ToolCall(Struct, frozen=True, forbid_unknown_fields=True, tag="function"):
+    """A call that was made."""
+
+    id: str
+    function: CalledFunction
+
+
 class AssistantMessage(Struct, frozen=True, tag_field="role", tag="assistant", forbid_unknown_fields=True):
     """What the model said earlier, as the SDKs send it back."""
 
@@ -76,17 +93,23 @@ class AssistantMessage(Struct, frozen=True, tag_field="role", tag="assistant", f
     refusal: str | None = None
     name: str | None = None
     audio: dict[str, Any] | None = None
-    tool_calls: list[Any] | None = None
-    function_call: dict[str, Any] | None = None
+    tool_calls: tuple[ToolCall, ...] | None = None
+    function_call: CalledFunction | None = None
     annotations: list[Any] | None = None
 
 
-class ToolMessage(Struct, frozen=True, tag_field="role", tag="tool"):
-    """The result of a tool call; refused for now."""
+class ToolMessage(Struct, frozen=True, tag_field="role", tag="tool", forbid_unknown_fields=True):
+    """The result of a tool call."""
+
+    content: Instructing
+    tool_call_id: str
 
 
-class FunctionMessage(Struct, frozen=True, tag_field="role", tag="function"):
-    """The result of a legacy function call; refused for now."""
+class FunctionMessage(Struct, frozen=True, tag_field="role", tag="function", forbid_unknown_fields=True):
+    """The result of a legacy function call."""
+
+    content: str | None
+    name: str
 
 
 ChatMessage = SystemMessage | DeveloperMessage | UserMessage | AssistantMessage | ToolMessage | FunctionMessage
@@ -107,10 +130,57 @@ class JsonObjectFormat(Struct, frozen=True, tag="json_object", forbid_unknown_fi
     """Some JSON object."""
 
 
+class SchemaBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A named schema."""
+
+    name: str
+    description: str | None = None
+    schema: dict[str, Any] | None = None
+    strict: bool | None = None
+
+
 class JsonSchemaFormat(Struct, frozen=True, tag="json_schema", forbid_unknown_fields=True):
     """JSON that follows a schema."""
 
-    json_schema: dict[str, Any]
+    json_schema: SchemaBody
+
+
+class FunctionTool(Struct, frozen=True, forbid_unknown_fields=True, tag="function"):
+    """A function, as a tool of this surface."""
+
+    function: FunctionBody
+
+
+class NamedFunction(Struct, frozen=True, forbid_unknown_fields=True):
+    """A function by its name."""
+
+    name: str
+
+
+class FunctionChoice(Struct, frozen=True, forbid_unknown_fields=True, tag="function"):
+    """The function that must be called."""
+
+    function: NamedFunction
+
+
+class AllowedTool(Struct, frozen=True, forbid_unknown_fields=True):
+    """One of the tools that may be called now."""
+
+    type: Literal["function"]
+    function: NamedFunction
+
+
+class Allowed(Struct, frozen=True, forbid_unknown_fields=True):
+    """The tools that may be called now."""
+
+    mode: Literal["auto", "required"]
+    tools: Annotated[tuple[AllowedTool, ...], Meta(min_length=1)]
+
+
+class AllowedTools(Struct, frozen=True, forbid_unknown_fields=True, tag="allowed_tools"):
+    """A choice among tools."""
+
+    allowed_tools: Allowed
 
 
 class ChatBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -157,8 +227,6 @@ class ChatBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 _INERT: dict[str, tuple[Any, ...]] = {
     "audio": (),
-    "function_call": ("auto", "none"),
-    "functions": (),
     "logit_bias": ({},),
     "logprobs": (False,),
     "modalities": (["text"],),
@@ -168,11 +236,8 @@ _INERT: dict[str, tuple[Any, ...]] = {
     "prompt_cache_options": (),
     "prompt_cache_retention": ("in_memory",),
     "reasoning_effort": ("none",),
-    "response_format": (TextFormat(),),
     "service_tier": ("auto", "default"),
     "store": (False,),
-    "tool_choice": ("auto", "none"),
-    "tools": ([],),
     "top_logprobs": (0,),
     "verbosity": ("medium",),
     "web_search_options": (),
@@ -190,9 +255,16 @@ def parse(body: ChatBody) -> Ask:
             "invalid_parameter_combination",
             "max_tokens",
         )
+    offered = _functions(body)
     return Ask(
         model=body.model,
-        items=tuple(_item(message, f"messages[{index}]") for index, message in enumerate(body.messages)),
+        items=tuple(
+            item for index, message in enumerate(body.messages) for item in _items(message, f"messages[{index}]")
+        ),
+        functions=offered,
+        choice=_choice(body, offered),
+        parallel=body.parallel_tool_calls is not False and body.functions is None,
+        format=_format(body),
         sampling=Sampling(
             temperature=body.temperature,
             top_p=body.top_p,
@@ -210,21 +282,73 @@ def unknown_model(name: str, why: str) -> Fault:
     return NotFound(why, "model_not_found")
 
 
-def _item(message: ChatMessage, path: str) -> Item:
+def _functions(body: ChatBody) -> tuple[Function, ...]:
+    if body.functions is not None:
+        if body.tools:
+            raise Invalid("'functions' and 'tools' cannot be used together.", "invalid_value", "functions")
+        paths = [f"functions[{index}]" for index in range(len(body.functions))]
+        bodies = [read(one, FunctionBody, path) for one, path in zip(body.functions, paths, strict=True)]
+        return functions(bodies, paths, default_strict=False)
+    tools = body.tools or []
+    paths = [f"tools[{index}]" for index in range(len(tools))]
+    for tool, path in zip(tools, paths, strict=True):
+        if tool.get("type", "function") != "function":
+            raise Unsupported(
+                f"Unsupported value: '{path}.type' does not support '{tool['type']}' on this server. "
+                "Supported values are: 'function'.",
+                f"{path}.type",
+                "unsupported_value",
+            )
+    bodies = [read(tool, FunctionTool, path).function for tool, path in zip(tools, paths, strict=True)]
+    return functions(bodies, [f"{path}.function" for path in paths], default_strict=False)
+
+
+def _choice(body: ChatBody, offered: tuple[Function, ...]) -> Choice:
+    given = body.tool_choice if body.functions is None else body.function_call
+    if body.functions is None and body.function_call is not None:
+        raise Invalid("'function_call' is only allowed when 'functions' are specified.", None, "function_call")
+    if given is None:
+        return Choice()
+    if isinstance(given, str):
+        return choice(choice_mode(given), (), offered)
+    if body.functions is not None:
+        return choice("required", (read(given, NamedFunction, "function_call").name,), offered)
+    if given.get("type") == "allowed_tools":
+        allowed = read(given, AllowedTools, "tool_choice").allowed_tools
+        return choice(allowed.mode, tuple(tool.function.name for tool in allowed.tools), offered)
+    if given.get("type") != "function":
+        raise Unsupported(
+            "Unsupported value: 'tool_choice.type' is only supported here as 'function' or 'allowed_tools'.",
+            "tool_choice.type",
+            "unsupported_value",
+        )
+    return choice("required", (read(given, FunctionChoice, "tool_choice").function.name,), offered)
+
+
+def _format(body: ChatBody) -> JsonFormat | None:
+    match body.response_format:
+        case JsonObjectFormat():
+            return JsonFormat()
+        case JsonSchemaFormat(json_schema=wanted):
+            param = "response_format.json_schema"
+            return json_format(wanted.name, wanted.schema or {}, wanted.description, wanted.strict, param)
+    return None
+
+
+def _items(message: ChatMessage, path: str) -> tuple[Item, ...]:
     match message:
         case SystemMessage() | DeveloperMessage():
             role = "system" if isinstance(message, SystemMessage) else "developer"
-            return Message(role=role, content=_inputs(message.content, path))
+            return (Message(role=role, content=_inputs(message.content, path)),)
         case UserMessage():
-            return Message(role="user", content=_inputs(message.content, path))
+            return (Message(role="user", content=_inputs(message.content, path)),)
         case AssistantMessage():
             return _assistant(message, path)
-        case _:
-            raise Unsupported(
-                f"Unsupported value: '{path}.role' names a tool's result, and this server does not take tools yet.",
-                f"{path}.role",
-                "unsupported_value",
-            )
+        case ToolMessage():
+            text = message.content if isinstance(message.content, str) else "".join(p.text for p in message.content)
+            return (FunctionCallOutput(call_id=message.tool_call_id, output=text),)
+        case FunctionMessage():
+            return (FunctionCallOutput(call_id=f"call_{message.name}", output=message.content or ""),)
 
 
 def _inputs(content: UserContent | Instructing, path: str) -> tuple[Part, ...]:
@@ -241,10 +365,9 @@ def _inputs(content: UserContent | Instructing, path: str) -> tuple[Part, ...]:
     return tuple(InputText(part.text) for part in content if isinstance(part, TextPart))
 
 
-def _assistant(message: AssistantMessage, path: str) -> Item:
-    for name in ("audio", "tool_calls", "function_call"):
-        if getattr(message, name):
-            raise Unsupported(f"Unsupported parameter: '{path}.{name}' is not supported here.", f"{path}.{name}")
+def _assistant(message: AssistantMessage, path: str) -> tuple[Item, ...]:
+    if message.audio:
+        raise Unsupported(f"Unsupported parameter: '{path}.audio' is not supported here.", f"{path}.audio")
     parts: list[Part] = []
     if isinstance(message.content, str):
         parts.append(OutputText(message.content))
@@ -252,8 +375,16 @@ def _assistant(message: AssistantMessage, path: str) -> Item:
         parts.append(OutputText(part.text) if isinstance(part, TextPart) else RefusalPart(part.refusal))
     if message.refusal is not None:
         parts.append(RefusalPart(message.refusal))
-    if not parts:
+    calls = [
+        FunctionCall(call_id=call.id, name=call.function.name, arguments=call.function.arguments)
+        for call in message.tool_calls or ()
+    ]
+    if message.function_call is not None:
+        called = message.function_call
+        calls.append(FunctionCall(call_id=f"call_{called.name}", name=called.name, arguments=called.arguments))
+    if not parts and not calls:
         raise Invalid(
             f"Invalid value for '{path}.content': expected a string, got null.", "invalid_type", f"{path}.content"
         )
-    return Message(role="assistant", content=tuple(parts))
+    said = (Message(role="assistant", content=tuple(parts)),) if parts else ()
+    return (*said, *calls)

@@ -9,6 +9,7 @@ RESPONSES = Surface(
     path="/v1/responses",
     prefix="resp_",
     conversation="input",
+    format="text.format",
     body=ResponseBody,
     parse=parse,
     project=project,

@@ -3,9 +3,9 @@
 from typing import Any, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
-from freehold.core.items import Item, OutputText, Refusal
+from freehold.core.items import Item, Opening, OutputText, Refusal
 
 ResponseStatus = Literal["queued", "in_progress", "completed", "incomplete", "failed", "cancelled"]
 
@@ -62,7 +62,7 @@ class Response(Struct, frozen=True, kw_only=True):
     max_output_tokens: int | None = None
     max_tool_calls: int | None = None
     model: str
-    output: tuple[Item, ...] = ()
+    output: tuple[Opening, ...] = ()
     parallel_tool_calls: bool = True
     presence_penalty: float = 0.0
     previous_response_id: str | None = None
@@ -181,7 +181,7 @@ class PartDone(Struct, frozen=True, tag="response.content_part.done"):
 
 
 class TextDelta(Struct, frozen=True, tag="response.output_text.delta"):
-    """A piece of the answer."""
+    """A piece of the answer; `obfuscation` is left out where it was declined."""
 
     content_index: int
     delta: str
@@ -189,18 +189,7 @@ class TextDelta(Struct, frozen=True, tag="response.output_text.delta"):
     logprobs: tuple[Any, ...]
     output_index: int
     sequence_number: int
-    obfuscation: str
-
-
-class BareTextDelta(Struct, frozen=True, tag="response.output_text.delta"):
-    """A piece of the answer in a stream without obfuscation."""
-
-    content_index: int
-    delta: str
-    item_id: str
-    logprobs: tuple[Any, ...]
-    output_index: int
-    sequence_number: int
+    obfuscation: str | UnsetType = UNSET
 
 
 class TextDone(Struct, frozen=True, tag="response.output_text.done"):
@@ -212,6 +201,26 @@ class TextDone(Struct, frozen=True, tag="response.output_text.done"):
     output_index: int
     sequence_number: int
     text: str
+
+
+class ArgumentsDelta(Struct, frozen=True, tag="response.function_call_arguments.delta"):
+    """A piece of a call's arguments."""
+
+    delta: str
+    item_id: str
+    output_index: int
+    sequence_number: int
+    obfuscation: str | UnsetType = UNSET
+
+
+class ArgumentsDone(Struct, frozen=True, tag="response.function_call_arguments.done"):
+    """The whole arguments of a call."""
+
+    arguments: str
+    item_id: str
+    name: str
+    output_index: int
+    sequence_number: int
 
 
 _encoder = msgspec.json.Encoder()
@@ -228,7 +237,8 @@ _heads: dict[type, bytes] = {
         PartAdded,
         PartDone,
         TextDelta,
-        BareTextDelta,
+        ArgumentsDelta,
+        ArgumentsDone,
         TextDone,
     )
 }

@@ -2,20 +2,21 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import count
+from typing import Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from freehold.core.deltas import Usage
 from freehold.core.errors import EngineBusy, Limited
 from freehold.core.events import Closed, Ended, Event, Grew, Opened
 from freehold.core.ids import Clock
-from freehold.core.items import Item, OutputText
+from freehold.core.items import FunctionCall, Message, Opening, OutputText
 from freehold.core.surface import Projection, Stamp
 from freehold.surfaces.common import padding
 from freehold.surfaces.responses import objects
 from freehold.surfaces.responses.objects import Response
-from freehold.surfaces.responses.request import ResponseBody
+from freehold.surfaces.responses.request import ResponseBody, functions_of
 
 _LAST = {
     "completed": objects.Completed,
@@ -45,8 +46,7 @@ def replay(response: Response, pad: str | None) -> Iterator[Struct]:
     projection = ResponseProjection(begun, lambda: 0.0, pad)
     yield from projection.start()
     for index, item in enumerate(response.output):
-        opened = msgspec.structs.replace(item, status="in_progress", content=())
-        text = _only_part(item).text
+        opened, text = _begun(item)
         yield from projection.push(Opened(index, opened))
         yield from projection.push(Grew(index, text)) if text else ()
         yield from projection.push(Closed(index, item))
@@ -61,7 +61,8 @@ class ResponseProjection:
         self._clock = clock
         self._pad = pad
         self._numbers = count().__next__
-        self._output: list[Item] = []
+        self._output: list[Opening] = []
+        self._calling = False
         self._item_id = ""
         self._response = begun
 
@@ -87,28 +88,34 @@ class ResponseProjection:
         return self._response
 
     def _delta(self, event: Grew) -> Struct:
-        if self._pad is None:
-            return objects.BareTextDelta(0, event.delta, self._item_id, (), event.index, self._numbers())
-        pad = padding(self._pad, len(event.delta))
+        pad = UNSET if self._pad is None else padding(self._pad, len(event.delta))
+        if self._calling:
+            return objects.ArgumentsDelta(event.delta, self._item_id, event.index, self._numbers(), pad)
         return objects.TextDelta(0, event.delta, self._item_id, (), event.index, self._numbers(), pad)
 
     def _open(self, event: Opened) -> Iterable[Struct]:
         self._item_id = event.item.id or ""
+        self._calling = isinstance(event.item, FunctionCall)
         return self._opening(event)
 
     def _opening(self, event: Opened) -> Iterable[Struct]:
         yield objects.ItemAdded(event.item, event.index, self._numbers())
-        yield objects.PartAdded(0, self._item_id, event.index, OutputText(""), self._numbers())
+        if isinstance(event.item, Message):
+            yield objects.PartAdded(0, self._item_id, event.index, OutputText(""), self._numbers())
 
     def _close(self, event: Closed) -> Iterable[Struct]:
         self._output.append(event.item)
         return self._closing(event)
 
     def _closing(self, event: Closed) -> Iterable[Struct]:
-        part = _only_part(event.item)
-        yield objects.TextDone(0, self._item_id, (), event.index, self._numbers(), part.text)
-        yield objects.PartDone(0, self._item_id, event.index, part, self._numbers())
-        yield objects.ItemDone(event.item, event.index, self._numbers())
+        item, index = event.item, event.index
+        if isinstance(item, FunctionCall):
+            yield objects.ArgumentsDone(item.arguments, self._item_id, item.name, index, self._numbers())
+        else:
+            part = _only_part(item)
+            yield objects.TextDone(0, self._item_id, (), index, self._numbers(), part.text)
+            yield objects.PartDone(0, self._item_id, index, part, self._numbers())
+        yield objects.ItemDone(item, index, self._numbers())
 
     def _end(self, event: Ended) -> Iterable[Struct]:
         error = event.error
@@ -148,15 +155,35 @@ def _begin(body: ResponseBody, stamp: Stamp) -> Response:
         safety_identifier=body.safety_identifier,
         store=body.store is not False,
         temperature=served.temperature if body.temperature is None else body.temperature,
-        text={"format": {"type": "text"}, "verbosity": "medium"},
+        text=_text(body),
         tool_choice=body.tool_choice or "auto",
-        tools=body.tools or [],
+        tools=_tools(body),
         top_p=served.top_p if body.top_p is None else body.top_p,
         user=body.user,
     )
 
 
-def _only_part(item: Item) -> OutputText:
+def _text(body: ResponseBody) -> dict[str, Any]:
+    given = None if body.text is None else body.text.format
+    shown: dict[str, Any] = {"type": "text"} if given is None else msgspec.to_builtins(given)
+    return {"format": shown, "verbosity": "medium"}
+
+
+def _tools(body: ResponseBody) -> list[dict[str, Any]]:
+    """The tools as given, each with the strictness that it has."""
+    strict = {one.name: one.strict for one in functions_of(body)}
+    blank = {"description": None, "parameters": None}
+    return [{"type": "function", **blank, **tool, "strict": strict[tool["name"]]} for tool in body.tools or []]
+
+
+def _begun(item: Opening) -> tuple[Opening, str]:
+    """An item as it was when it opened, and what it then grew by."""
+    if isinstance(item, FunctionCall):
+        return msgspec.structs.replace(item, status="in_progress", arguments=""), item.arguments
+    return msgspec.structs.replace(item, status="in_progress", content=()), _only_part(item).text
+
+
+def _only_part(item: Message) -> OutputText:
     part = item.content[0]
     if not isinstance(part, OutputText):
         raise TypeError(f"a run closed a message with a part of type {type(part).__name__}")

@@ -5,8 +5,20 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Raw, Struct
 
 from freehold.core.errors import Fault, Invalid, Unsupported
-from freehold.core.items import InputText, Item, Message, OutputText, Part, Phase, Refusal, Role, Status
-from freehold.core.prompt import Ask, Sampling
+from freehold.core.items import (
+    FunctionCall,
+    FunctionCallOutput,
+    InputText,
+    Item,
+    Message,
+    OutputText,
+    Part,
+    Phase,
+    Refusal,
+    Role,
+    Status,
+)
+from freehold.core.prompt import Ask, Choice, Function, JsonFormat, Sampling
 from freehold.surfaces.common import (
     Identifier,
     Metadata,
@@ -15,7 +27,9 @@ from freehold.surfaces.common import (
     refuse,
     refuse_stream_options,
 )
-from freehold.surfaces.decode import Decoder
+from freehold.surfaces.decode import Decoder, read
+from freehold.surfaces.schema import json_format
+from freehold.surfaces.tools import FunctionBody, choice, choice_mode, functions
 
 Include = Literal[
     "file_search_call.results",
@@ -115,8 +129,6 @@ _INERT: dict[str, tuple[Any, ...]] = {
     "prompt_cache_options": (),
     "prompt_cache_retention": ("in_memory",),
     "service_tier": ("auto", "default"),
-    "tool_choice": ("auto", "none"),
-    "tools": ([],),
     "top_logprobs": (0,),
     "truncation": ("disabled",),
 }
@@ -132,11 +144,16 @@ def parse(body: ResponseBody) -> Ask:
     refuse(body, _INERT)
     refuse_stream_options(body.stream, body.stream_options)
     _refuse_nested(body)
+    offered = functions_of(body)
     return Ask(
         model=body.model,
         items=() if body.input is None else _items(body.input),
         instructions=body.instructions,
         sampling=Sampling(temperature=body.temperature, top_p=body.top_p, max_tokens=body.max_output_tokens),
+        functions=offered,
+        choice=_choice(body.tool_choice, offered),
+        parallel=body.parallel_tool_calls is not False,
+        format=_format(body.text),
         previous=body.previous_response_id,
         keep=body.store is not False,
     )
@@ -199,12 +216,6 @@ def _refuse_nested(body: ResponseBody) -> None:
     if body.reasoning is not None and (body.reasoning.mode or body.reasoning.context):
         param = "reasoning.mode" if body.reasoning.mode else "reasoning.context"
         raise Unsupported(f"Unsupported parameter: '{param}' is not supported with this model.", param)
-    if body.text is not None and isinstance(body.text.format, JsonObjectFormat | JsonSchemaFormat):
-        raise Unsupported(
-            "Unsupported value: 'text.format.type' is only supported here as 'text'.",
-            "text.format.type",
-            "unsupported_value",
-        )
     if body.text is not None and body.text.verbosity not in (None, "medium"):
         raise Unsupported(
             f"Unsupported value: 'text.verbosity' does not support '{body.text.verbosity}' with this model. "
@@ -214,6 +225,72 @@ def _refuse_nested(body: ResponseBody) -> None:
         )
     if body.include and "message.output_text.logprobs" in body.include:
         raise Unsupported("Unsupported value: 'message.output_text.logprobs' is not supported here.", "include")
+
+
+class FunctionTool(FunctionBody, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="function"):
+    """A function, as a tool of this surface."""
+
+
+class FunctionChoice(Struct, frozen=True, forbid_unknown_fields=True, tag="function"):
+    """The function that must be called."""
+
+    name: str
+
+
+class AllowedTool(Struct, frozen=True, forbid_unknown_fields=True):
+    """One of the tools that may be called now."""
+
+    type: Literal["function"]
+    name: str
+
+
+class AllowedTools(Struct, frozen=True, forbid_unknown_fields=True, tag="allowed_tools"):
+    """The tools that may be called now."""
+
+    mode: Literal["auto", "required"]
+    tools: Annotated[tuple[AllowedTool, ...], Meta(min_length=1)]
+
+
+def functions_of(body: ResponseBody) -> tuple[Function, ...]:
+    """The functions that a body offers. Raises Invalid or Unsupported that names the tool."""
+    tools = body.tools or []
+    paths = [f"tools[{index}]" for index in range(len(tools))]
+    for tool, path in zip(tools, paths, strict=True):
+        if tool.get("type", "function") != "function":
+            raise Unsupported(
+                f"Unsupported value: '{path}.type' does not support '{tool['type']}' on this server. "
+                "Supported values are: 'function'.",
+                f"{path}.type",
+                "unsupported_value",
+            )
+    bodies = [read(tool, FunctionTool, path) for tool, path in zip(tools, paths, strict=True)]
+    return functions(bodies, paths, default_strict=True)
+
+
+def _choice(given: str | dict[str, Any] | None, offered: tuple[Function, ...]) -> Choice:
+    if given is None:
+        return Choice()
+    if isinstance(given, str):
+        return choice(choice_mode(given), (), offered)
+    if given.get("type") not in ("function", "allowed_tools"):
+        raise Unsupported(
+            "Unsupported value: 'tool_choice.type' is only supported here as 'function' or 'allowed_tools'.",
+            "tool_choice.type",
+            "unsupported_value",
+        )
+    if given["type"] == "allowed_tools":
+        allowed = read(given, AllowedTools, "tool_choice")
+        return choice(allowed.mode, tuple(tool.name for tool in allowed.tools), offered)
+    return choice("required", (read(given, FunctionChoice, "tool_choice").name,), offered)
+
+
+def _format(text: TextOptions | None) -> JsonFormat | None:
+    match text and text.format:
+        case JsonObjectFormat():
+            return JsonFormat()
+        case JsonSchemaFormat() as wanted:
+            return json_format(wanted.name, wanted.schema, wanted.description, wanted.strict, "text.format")
+    return None
 
 
 class _Peek(Struct):
@@ -235,6 +312,8 @@ _message: Decoder[_InputMessage] = Decoder(_InputMessage)
 _input_text: Decoder[InputText] = Decoder(InputText)
 _output_text: Decoder[OutputText] = Decoder(OutputText)
 _refusal: Decoder[Refusal] = Decoder(Refusal)
+_call: Decoder[FunctionCall] = Decoder(FunctionCall)
+_call_output: Decoder[FunctionCallOutput] = Decoder(FunctionCallOutput)
 _PARTS = {"input_text": _input_text, "output_text": _output_text, "refusal": _refusal}
 _LATER = ("input_image", "input_file", "input_audio")
 
@@ -249,9 +328,14 @@ def _items(given: str | list[Raw]) -> tuple[Item, ...]:
 
 def _item(raw: Raw, path: str) -> Item:
     kind = _peek(raw, path).type
+    if kind == "function_call":
+        return _call(raw, path)
+    if kind == "function_call_output":
+        return _call_output(raw, path)
     if kind != "message":
         raise Unsupported(
-            f"Invalid value: '{kind}' at '{path}.type'. This server supports items of type 'message'.",
+            f"Invalid value: '{kind}' at '{path}.type'. This server supports items of the types 'message', "
+            "'function_call' and 'function_call_output'.",
             f"{path}.type",
             "unsupported_value",
         )

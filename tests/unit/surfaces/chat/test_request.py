@@ -3,7 +3,8 @@ import json
 import pytest
 
 from freehold.core.errors import Fault, Invalid, Unsupported
-from freehold.core.items import OutputText, Refusal
+from freehold.core.items import FunctionCall, FunctionCallOutput, OutputText, Refusal
+from freehold.core.prompt import Choice, JsonFormat
 from freehold.surfaces.chat.request import ChatBody, parse
 from freehold.surfaces.decode import Decoder
 
@@ -43,6 +44,44 @@ def test_a_refusal_is_kept() -> None:
     assert item.content == (Refusal("No."),)
 
 
+TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
+
+
+def test_functions_and_the_choice_among_them_are_read() -> None:
+    read = ask(tools=[TOOL], tool_choice={"type": "function", "function": {"name": "f"}}, parallel_tool_calls=False)
+    assert [one.name for one in read.functions] == ["f"]
+    assert (read.choice, read.parallel) == (Choice("required", ("f",)), False)
+    allowed = {"mode": "auto", "tools": [{"type": "function", "function": {"name": "f"}}]}
+    assert ask(tools=[TOOL], tool_choice={"type": "allowed_tools", "allowed_tools": allowed}).choice.names == ("f",)
+    legacy = ask(functions=[{"name": "f"}], function_call={"name": "f"})
+    assert (legacy.choice.mode, legacy.parallel) == ("required", False)
+
+
+def test_calls_and_their_results_become_items() -> None:
+    items = ask(
+        messages=[
+            *HI,
+            {
+                "role": "assistant",
+                "content": None,
+                "tool_calls": [{"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}],
+            },
+            {"role": "tool", "tool_call_id": "c", "content": "42"},
+        ]
+    ).items
+    assert items[1:] == (
+        FunctionCall(call_id="c", name="f", arguments="{}"),
+        FunctionCallOutput(call_id="c", output="42"),
+    )
+
+
+def test_formats_are_read() -> None:
+    assert ask(response_format={"type": "json_object"}).format == JsonFormat()
+    schema = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
+    wanted = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema, "strict": True}}
+    assert ask(response_format=wanted).format == JsonFormat(schema=schema, name="x", strict=True)
+
+
 def test_sampling_is_read() -> None:
     sampling = ask(
         max_tokens=7, stop="\n", seed=3, temperature=0, top_p=1, presence_penalty=1, frequency_penalty=-1
@@ -65,6 +104,13 @@ INVALID = [
     ({"n": 0}, "integer_below_min_value", "n"),
     ({"stream_options": {"include_usage": True}}, None, "stream_options"),
     ({"temprature": 1}, "unknown_parameter", "temprature"),
+    ({"tool_choice": "required"}, None, "tool_choice"),
+    ({"tool_choice": "always"}, "invalid_value", "tool_choice"),
+    ({"function_call": "auto"}, None, "function_call"),
+    ({"tools": [{"type": "function"}]}, "missing_required_parameter", "tools[0].function"),
+    ({"tools": [{"type": "function", "function": {"name": "f!"}}]}, "invalid_value", "tools[0].function.name"),
+    ({"functions": [{"nane": "f"}]}, "unknown_parameter", "functions[0].nane"),
+    ({"messages": [{"role": "tool", "content": "x"}]}, "missing_required_parameter", "messages[0].tool_call_id"),
 ]
 
 
@@ -77,8 +123,6 @@ def test_bad_input_names_its_path(body: dict[str, object], code: str, param: str
 
 UNSUPPORTED = [
     ({"audio": {"voice": "alloy", "format": "mp3"}}, "audio"),
-    ({"function_call": {"name": "f"}}, "function_call"),
-    ({"functions": [{"name": "f"}]}, "functions"),
     ({"logit_bias": {"1": 2}}, "logit_bias"),
     ({"logprobs": True}, "logprobs"),
     ({"modalities": ["text", "audio"]}, "modalities"),
@@ -88,16 +132,12 @@ UNSUPPORTED = [
     ({"prompt_cache_options": {}}, "prompt_cache_options"),
     ({"prompt_cache_retention": "24h"}, "prompt_cache_retention"),
     ({"reasoning_effort": "low"}, "reasoning_effort"),
-    ({"response_format": {"type": "json_object"}}, "response_format"),
     ({"service_tier": "priority"}, "service_tier"),
     ({"store": True}, "store"),
-    ({"tool_choice": "required"}, "tool_choice"),
-    ({"tools": [{"type": "function"}]}, "tools"),
+    ({"tools": [{"type": "custom", "custom": {"name": "f"}}]}, "tools[0].type"),
     ({"top_logprobs": 1}, "top_logprobs"),
     ({"verbosity": "high"}, "verbosity"),
     ({"web_search_options": {}}, "web_search_options"),
-    ({"messages": [{"role": "tool", "content": "x", "tool_call_id": "c"}]}, "messages[0].role"),
-    ({"messages": [{"role": "assistant", "content": "x", "tool_calls": [{}]}]}, "messages[0].tool_calls"),
     (
         {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "u"}}]}]},
         "messages[0].content[0].type",

@@ -3,7 +3,8 @@ import json
 import pytest
 
 from freehold.core.errors import Fault, Invalid, Unsupported
-from freehold.core.items import InputText, Message, OutputText
+from freehold.core.items import FunctionCall, FunctionCallOutput, InputText, Message, OutputText
+from freehold.core.prompt import Choice, JsonFormat
 from freehold.surfaces.decode import Decoder
 from freehold.surfaces.responses.request import ResponseBody, parse
 
@@ -56,6 +57,37 @@ def test_sampling_state_and_storing_are_read() -> None:
     assert ask(store=False).keep is False
 
 
+TOOL = {"type": "function", "name": "f", "parameters": {"type": "object"}}
+
+
+def test_functions_and_the_choice_among_them_are_read() -> None:
+    read = ask(tools=[TOOL], tool_choice={"type": "function", "name": "f"}, parallel_tool_calls=False)
+    assert [one.name for one in read.functions] == ["f"]
+    assert (read.choice, read.parallel) == (Choice("required", ("f",)), False)
+    allowed = {"type": "allowed_tools", "mode": "required", "tools": [{"type": "function", "name": "f"}]}
+    assert ask(tools=[TOOL], tool_choice=allowed).choice == Choice("required", ("f",))
+
+
+def test_calls_and_their_results_are_items() -> None:
+    items = ask(
+        input=[
+            {"type": "function_call", "id": "fc_1", "call_id": "c", "name": "f", "arguments": "{}"},
+            {"type": "function_call_output", "call_id": "c", "output": [{"type": "input_text", "text": "42"}]},
+        ]
+    ).items
+    assert items == (
+        FunctionCall(id="fc_1", call_id="c", name="f", arguments="{}"),
+        FunctionCallOutput(call_id="c", output=(InputText("42"),)),
+    )
+
+
+def test_formats_are_read() -> None:
+    assert ask(text={"format": {"type": "json_object"}}).format == JsonFormat()
+    schema = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
+    wanted = {"type": "json_schema", "name": "x", "schema": schema, "strict": True}
+    assert ask(text={"format": wanted}).format == JsonFormat(schema=schema, name="x", strict=True)
+
+
 INVALID = [
     ({"input": []}, "empty_array", "input"),
     ({"input": [3]}, "invalid_type", "input[0]"),
@@ -77,6 +109,11 @@ INVALID = [
     ({"safety_identifier": "x" * 65}, "string_above_max_length", "safety_identifier"),
     ({"max_output_tokens": 15}, "integer_below_min_value", "max_output_tokens"),
     ({"text": {"format": {"type": "yaml"}}}, "invalid_value", "text.format.type"),
+    ({"tool_choice": "required"}, None, "tool_choice"),
+    ({"tools": [TOOL], "tool_choice": {"type": "function", "name": "g"}}, "invalid_value", "tool_choice"),
+    ({"tools": [TOOL, TOOL]}, "invalid_value", "tools[1].name"),
+    ({"tools": [{"type": "function"}]}, "missing_required_parameter", "tools[0].name"),
+    ({"input": [{"type": "function_call_output", "output": "o"}]}, "missing_required_parameter", "input[0].call_id"),
 ]
 
 
@@ -99,14 +136,13 @@ UNSUPPORTED = [
     ({"reasoning": {"summary": "auto"}}, "reasoning.summary"),
     ({"reasoning": {"context": "auto"}}, "reasoning.context"),
     ({"service_tier": "flex"}, "service_tier"),
-    ({"text": {"format": {"type": "json_object"}}}, "text.format.type"),
     ({"text": {"verbosity": "low"}}, "text.verbosity"),
-    ({"tool_choice": "required"}, "tool_choice"),
-    ({"tools": [{"type": "web_search_preview"}]}, "tools"),
+    ({"tools": [{"type": "web_search_preview"}]}, "tools[0].type"),
+    ({"tools": [TOOL], "tool_choice": {"type": "file_search"}}, "tool_choice.type"),
+    ({"input": [{"type": "item_reference", "id": "msg_1"}]}, "input[0].type"),
     ({"top_logprobs": 3}, "top_logprobs"),
     ({"truncation": "auto"}, "truncation"),
     ({"include": ["message.output_text.logprobs"]}, "include"),
-    ({"input": [{"type": "function_call_output", "call_id": "c", "output": "o"}]}, "input[0].type"),
     (
         {"input": [{"role": "user", "content": [{"type": "input_image", "image_url": "u"}]}]},
         "input[0].content[0].type",
