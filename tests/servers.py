@@ -76,11 +76,25 @@ def _base_url(process: subprocess.Popen[bytes], log: Path, seconds: float) -> st
     raise AssertionError(f"the server was not ready within {seconds:g} s:\n{log.read_text()}")
 
 
-def strict_client(server: Server) -> OpenAI:
-    """The official client, which raises where an answer or a stream event is not what the API documents."""
+def strict_client(server: Server, key: str | None = None) -> OpenAI:
+    """The official client, which raises where an answer or a stream event is not what the API documents.
+
+    `key` is the server's own, or another.
+    """
     return OpenAI(
-        base_url=server.base_url, api_key=server.key, max_retries=0, timeout=60, _strict_response_validation=True
+        base_url=server.base_url,
+        api_key=key or server.key,
+        max_retries=0,
+        timeout=60,
+        _strict_response_validation=True,
     )
+
+
+def key_of_project(server: Server, project: str) -> str:
+    """Make a key of another project than the server's own key is of."""
+    freehold = Path(sys.executable).with_name("freehold")
+    command = [freehold, "--data", str(server.log.parent / "data"), "keys", "create", "--project", project]
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout.strip()
 
 
 def http_client(server: Server) -> httpx2.Client:

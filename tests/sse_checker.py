@@ -1,17 +1,27 @@
 """The grammar of a Responses event stream, checked event by event.
 
-stream  = created, in_progress, { item }, terminal
-item    = output_item.added, { part }, output_item.done          (an item ends before the next one begins)
-part    = content_part.added, { output_text.delta }, output_text.done, content_part.done
-terminal = completed | incomplete | failed
+stream    = created, in_progress, { item }, terminal
+item      = output_item.added, body, output_item.done               (an item ends before the next one begins)
+body      = message | thought | call | custom | compaction          (by the type of the item)
+message   = part, { part }
+thought   = { part }, { summary }
+call      = { function_call_arguments.delta }, function_call_arguments.done
+custom    = { custom_tool_call_input.delta }, custom_tool_call_input.done
+compaction = compaction.compacting
+part      = content_part.added, { TEXT.delta }, TEXT.done, content_part.done
+            (TEXT is output_text or refusal in a message, reasoning_text in a thought)
+summary   = reasoning_summary_part.added, { reasoning_summary_text.delta }, reasoning_summary_text.done,
+            reasoning_summary_part.done
+terminal  = completed | incomplete | failed
 
-Sequence numbers count up from 0 without a gap, indexes count up from 0, every event of an item carries its id, and the
-object of the terminal event is the fold of all that came before.
+Sequence numbers count up from 0 without a gap, indexes count up from 0, every event of an item carries its id, the
+log-probabilities of a text are those of its deltas, and the object of the terminal event is the fold of all that came
+before.
 """
 
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Protocol
 
 Json = dict[str, Any]
 
@@ -20,6 +30,9 @@ TERMINAL = {
     "response.incomplete": {"incomplete", "cancelled"},
     "response.failed": {"failed"},
 }
+MESSAGE = {"output_text": ("text", "response.output_text"), "refusal": ("refusal", "response.refusal")}
+THOUGHT = {"reasoning_text": ("text", "response.reasoning_text")}
+SUMMARY = {"summary_text": ("text", "response.reasoning_summary_text")}
 
 
 class StreamError(AssertionError):
@@ -62,6 +75,18 @@ def check_stream(events: Iterable[Json]) -> Json:
     return checker.finish()
 
 
+class Body(Protocol):
+    """What may come between the beginning and the end of an item of one type."""
+
+    def push(self, event: Json, where: str) -> None:
+        """Check the next event of the item. Raises StreamError."""
+        ...
+
+    def fold(self, where: str) -> Json:
+        """What the events came to: fields of the final item. Raises StreamError when some are missing."""
+        ...
+
+
 class StreamChecker:
     """Follows one stream; `push` each event as it comes, then `finish`."""
 
@@ -70,10 +95,7 @@ class StreamChecker:
         self._response: Json | None = None
         self._output: list[Json] = []
         self._item: Json | None = None
-        self._parts: list[Json] = []
-        self._part: Json | None = None
-        self._text: list[str] = []
-        self._text_done = False
+        self._body: Body | None = None
         self._ended = False
 
     def push(self, event: Json) -> None:
@@ -87,14 +109,15 @@ class StreamChecker:
             self._opening(event, where)
         elif kind in TERMINAL:
             self._terminal(event, where)
-        elif kind in ("response.output_item.added", "response.output_item.done"):
-            self._item_event(event, where)
-        elif kind in ("response.content_part.added", "response.content_part.done"):
-            self._part_event(event, where)
-        elif kind in ("response.output_text.delta", "response.output_text.done"):
-            self._text_event(event, where)
+        elif kind == "response.output_item.added":
+            self._item_added(event, where)
+        elif kind == "response.output_item.done":
+            self._item_done(event, where)
         else:
-            raise StreamError(f"{where} is of a type that the grammar does not know")
+            item, body = self._open_item(where)
+            _equal(where, "item_id", event["item_id"], item["id"])
+            _equal(where, "output_index", event["output_index"], len(self._output))
+            body.push(event, where)
         self._count += 1
 
     def finish(self) -> Json:
@@ -112,54 +135,29 @@ class StreamChecker:
             _equal(where, "response", response, self._response)
         self._response = response
 
-    def _item_event(self, event: Json, where: str) -> None:
+    def _item_added(self, event: Json, where: str) -> None:
         item = event["item"]
-        if event["type"].endswith(".added"):
-            if self._item is not None:
-                raise StreamError(f"{where} comes before the item {self._item['id']} is done")
-            _equal(where, "output_index", event["output_index"], len(self._output))
-            _equal(where, "item.status", item["status"], "in_progress")
-            _equal(where, "item.content", item["content"], [])
-            if any(item["id"] == earlier["id"] for earlier in self._output):
-                raise StreamError(f"{where} opens an item with an id that was used: {item['id']}")
-            self._item, self._parts = item, []
-            return
-        opened = self._open_item(where)
-        if self._part is not None:
-            raise StreamError(f"{where} comes before its last part is done")
+        if self._item is not None:
+            raise StreamError(f"{where} comes before the item {self._item['id']} is done")
         _equal(where, "output_index", event["output_index"], len(self._output))
-        _equal(where, "item.status", item["status"] in ("completed", "incomplete"), True)
-        _equal(where, "item", item, {**opened, "status": item["status"], "content": self._parts})
+        if any(item["id"] == earlier["id"] for earlier in self._output):
+            raise StreamError(f"{where} opens an item with an id that was used: {item['id']}")
+        self._item, self._body = item, _body(item, where)
+
+    def _item_done(self, event: Json, where: str) -> None:
+        item = event["item"]
+        opened, body = self._open_item(where)
+        _equal(where, "output_index", event["output_index"], len(self._output))
+        wanted = {**opened, **body.fold(where)}
+        if "status" in opened:
+            _equal(where, "item.status", item["status"] in ("completed", "incomplete"), True)
+            wanted["status"] = item["status"]
+        if "encrypted_content" in item and item["type"] in ("reasoning", "compaction"):
+            _equal(where, "item.encrypted_content is there", bool(item["encrypted_content"]), True)
+            wanted["encrypted_content"] = item["encrypted_content"]
+        _equal(where, "item", item, wanted)
         self._output.append(item)
-        self._item = None
-
-    def _part_event(self, event: Json, where: str) -> None:
-        self._check_place(event, where)
-        if event["type"].endswith(".added"):
-            if self._part is not None:
-                raise StreamError(f"{where} comes before the part before it is done")
-            self._part, self._text, self._text_done = event["part"], [], False
-            _equal(where, "part.text", event["part"]["text"], "")
-            return
-        opened = self._open_part(where)
-        if not self._text_done:
-            raise StreamError(f"{where} comes before response.output_text.done")
-        _equal(where, "part", event["part"], {**opened, "text": "".join(self._text)})
-        self._parts.append(event["part"])
-        self._part = None
-
-    def _text_event(self, event: Json, where: str) -> None:
-        self._check_place(event, where)
-        self._open_part(where)
-        if self._text_done:
-            raise StreamError(f"{where} comes after response.output_text.done")
-        if event["type"].endswith(".delta"):
-            if not event["delta"]:
-                raise StreamError(f"{where} adds nothing")
-            self._text.append(event["delta"])
-            return
-        _equal(where, "text", event["text"], "".join(self._text))
-        self._text_done = True
+        self._item = self._body = None
 
     def _terminal(self, event: Json, where: str) -> None:
         if self._item is not None:
@@ -173,24 +171,218 @@ class StreamChecker:
             if key not in ending:
                 _equal(where, f"response.{key}", response.get(key), begun.get(key))
         _equal(where, "response has an error", response["error"] is not None, response["status"] == "failed")
+        self._check_statuses(response, where)
         self._response = response
         self._ended = True
 
-    def _check_place(self, event: Json, where: str) -> None:
-        item = self._open_item(where)
-        _equal(where, "item_id", event["item_id"], item["id"])
-        _equal(where, "output_index", event["output_index"], len(self._output))
-        _equal(where, "content_index", event["content_index"], len(self._parts))
+    def _check_statuses(self, response: Json, where: str) -> None:
+        """Only the last item of an answer that is not whole may be incomplete."""
+        whole = self._output if response["status"] == "completed" else self._output[:-1]
+        for item in whole:
+            _equal(where, f"status of {item['id']}", item.get("status", "completed"), "completed")
 
-    def _open_item(self, where: str) -> Json:
-        if self._item is None:
+    def _open_item(self, where: str) -> tuple[Json, Body]:
+        if self._item is None or self._body is None:
             raise StreamError(f"{where} comes while no item is open")
-        return self._item
+        return self._item, self._body
 
-    def _open_part(self, where: str) -> Json:
+
+def _body(item: Json, where: str) -> Body:
+    """What the events of a new item come to; they begin with nothing."""
+    kind = item["type"]
+    if kind == "compaction":
+        _equal(where, "item.encrypted_content", item["encrypted_content"], "")
+        return Compacting()
+    _equal(where, "item.status", item["status"], "in_progress")
+    if kind == "message":
+        _equal(where, "item.content", item["content"], [])
+        return Content()
+    if kind == "reasoning":
+        _equal(where, "item.content", item["content"], [])
+        _equal(where, "item.summary", item["summary"], [])
+        return Thought()
+    if kind == "function_call":
+        _equal(where, "item.arguments", item["arguments"], "")
+        return Input("response.function_call_arguments", "arguments", {"name": item["name"]})
+    if kind == "custom_tool_call":
+        _equal(where, "item.input", item["input"], "")
+        return Input("response.custom_tool_call_input", "input", {})
+    raise StreamError(f"{where} opens an item of a type that the grammar does not know: {kind}")
+
+
+class Parts:
+    """Texts one after the other, each with its beginning, deltas, whole and end."""
+
+    def __init__(self, part: str, index: str, kinds: dict[str, tuple[str, str]]) -> None:
+        """`part` begins the names of the events of a part, `index` is the key of its place; `kinds` are by its type."""
+        self._names = (f"{part}.added", f"{part}.done")
+        self._index = index
+        self._kinds = kinds
+        self._part: Json | None = None
+        self._text: list[str] = []
+        self._logprobs: list[Json] = []
+        self._text_done = False
+        self.done: list[Json] = []
+
+    def takes(self, kind: str) -> bool:
+        """Whether events of this type may be of these parts."""
+        return kind in self._names or any(kind in (f"{text}.delta", f"{text}.done") for _, text in self._kinds.values())
+
+    def push(self, event: Json, where: str) -> None:
+        """Check the next event. Raises StreamError."""
+        _equal(where, self._index, event[self._index], len(self.done))
+        kind = event["type"]
+        if kind == self._names[0]:
+            self._begin(event, where)
+        elif kind == self._names[1]:
+            self._end(event, where)
+        else:
+            self._grow(event, where)
+
+    def whole(self, where: str) -> list[Json]:
+        """The parts. Raises StreamError when the last of them is not done."""
+        if self._part is not None:
+            raise StreamError(f"{where} comes before its last part is done")
+        return self.done
+
+    def _begin(self, event: Json, where: str) -> None:
+        if self._part is not None:
+            raise StreamError(f"{where} comes before the part before it is done")
+        part = event["part"]
+        if part["type"] not in self._kinds:
+            raise StreamError(f"{where} begins a part that has no place here: {part['type']}")
+        _equal(where, "part's text", part[self._kinds[part["type"]][0]], "")
+        self._part, self._text, self._logprobs, self._text_done = part, [], [], False
+
+    def _grow(self, event: Json, where: str) -> None:
+        part, key, text = self._open_part(where)
+        if event["type"] not in (f"{text}.delta", f"{text}.done"):
+            raise StreamError(f"{where} is not of a part of type {part['type']}")
+        if self._text_done:
+            raise StreamError(f"{where} comes after {text}.done")
+        if event["type"].endswith(".delta"):
+            if not event["delta"]:
+                raise StreamError(f"{where} adds nothing")
+            self._text.append(event["delta"])
+            self._logprobs += event.get("logprobs", [])
+            return
+        _equal(where, key, event[key], "".join(self._text))
+        if "logprobs" in part:
+            _equal(where, "logprobs", event["logprobs"], self._logprobs)
+        self._text_done = True
+
+    def _end(self, event: Json, where: str) -> None:
+        part, key, text = self._open_part(where)
+        if not self._text_done:
+            raise StreamError(f"{where} comes before {text}.done")
+        wanted = {**part, key: "".join(self._text)}
+        if "logprobs" in part:
+            wanted["logprobs"] = self._logprobs
+        _equal(where, "part", event["part"], wanted)
+        self.done.append(event["part"])
+        self._part = None
+
+    def _open_part(self, where: str) -> tuple[Json, str, str]:
         if self._part is None:
             raise StreamError(f"{where} comes while no part is open")
-        return self._part
+        return (self._part, *self._kinds[self._part["type"]])
+
+
+class Content:
+    """The body of a message."""
+
+    def __init__(self) -> None:
+        self._parts = Parts("response.content_part", "content_index", MESSAGE)
+
+    def push(self, event: Json, where: str) -> None:
+        """See Body."""
+        if not self._parts.takes(event["type"]):
+            raise StreamError(f"{where} has no place in a message")
+        self._parts.push(event, where)
+
+    def fold(self, where: str) -> Json:
+        """See Body."""
+        parts = self._parts.whole(where)
+        if not parts:
+            raise StreamError(f"{where} ends a message without a part")
+        return {"content": parts}
+
+
+class Thought:
+    """The body of a reasoning item: what was thought, then its summary."""
+
+    def __init__(self) -> None:
+        self._content = Parts("response.content_part", "content_index", THOUGHT)
+        self._summary = Parts("response.reasoning_summary_part", "summary_index", SUMMARY)
+        self._summarised = False
+
+    def push(self, event: Json, where: str) -> None:
+        """See Body."""
+        if self._summary.takes(event["type"]):
+            self._content.whole(where)
+            self._summarised = True
+            self._summary.push(event, where)
+        elif self._content.takes(event["type"]) and not self._summarised:
+            self._content.push(event, where)
+        else:
+            raise StreamError(f"{where} has no place here in a thought")
+
+    def fold(self, where: str) -> Json:
+        """See Body."""
+        return {"content": self._content.whole(where), "summary": self._summary.whole(where)}
+
+
+class Input:
+    """The body of a call: pieces of its arguments or input, then the whole."""
+
+    def __init__(self, name: str, key: str, more: Json) -> None:
+        """`name` begins the names of the events, the whole is at `key`; `more` is what else its event says."""
+        self._name = name
+        self._key = key
+        self._more = more
+        self._pieces: list[str] = []
+        self._done = False
+
+    def push(self, event: Json, where: str) -> None:
+        """See Body."""
+        if self._done:
+            raise StreamError(f"{where} comes after {self._name}.done")
+        if event["type"] == f"{self._name}.delta":
+            if not event["delta"]:
+                raise StreamError(f"{where} adds nothing")
+            self._pieces.append(event["delta"])
+        elif event["type"] == f"{self._name}.done":
+            _equal(where, self._key, event[self._key], "".join(self._pieces))
+            for key, value in self._more.items():
+                _equal(where, key, event[key], value)
+            self._done = True
+        else:
+            raise StreamError(f"{where} has no place in this call")
+
+    def fold(self, where: str) -> Json:
+        """See Body."""
+        if not self._done:
+            raise StreamError(f"{where} comes before {self._name}.done")
+        return {self._key: "".join(self._pieces)}
+
+
+class Compacting:
+    """The body of a compaction."""
+
+    def __init__(self) -> None:
+        self._told = False
+
+    def push(self, event: Json, where: str) -> None:
+        """See Body."""
+        if event["type"] != "response.compaction.compacting" or self._told:
+            raise StreamError(f"{where} has no place here in a compaction")
+        self._told = True
+
+    def fold(self, where: str) -> Json:
+        """See Body."""
+        if not self._told:
+            raise StreamError(f"{where} comes before response.compaction.compacting")
+        return {}
 
 
 def _equal(where: str, what: str, found: Any, wanted: Any) -> None:

@@ -38,11 +38,29 @@ class Storage(Struct, frozen=True, forbid_unknown_fields=True):
     blobs: str = "file:///blobs"
 
 
+class Refusals(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[refusals]`: what the user says last is declined with `message` where it matches one of the `patterns`.
+
+    The patterns are regular expressions, searched without regard to case.
+    """
+
+    patterns: tuple[str, ...] = ()
+    message: str = "I'm sorry, but I can't assist with that."
+
+
+class Outbound(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[outbound]`: the addresses (`host:port`) beside the public internet that URLs in requests may name."""
+
+    allow: tuple[Annotated[str, Meta(pattern=r"^[^\s/@]+:[0-9]{1,5}$")], ...] = ()
+
+
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that can be configured. `aliases` maps names that clients use to served models."""
 
     server: Server = Server()
     storage: Storage = Storage()
+    refusals: Refusals = Refusals()
+    outbound: Outbound = Outbound()
     engines: tuple[EngineSpec, ...] = ()
     aliases: dict[str, str] = {}
 
@@ -117,7 +135,7 @@ def _set(tree: dict[str, Any], name: str, value: str) -> None:
                 place.append({})
             place = place[index]
         elif last:
-            place[step] = value.split(",") if step == "models" else value
+            place[step] = value.split(",") if step in ("models", "allow") else value
         else:
             place = place.setdefault(step, [] if following.isdecimal() else {})
         if not isinstance(place, dict | list):
@@ -137,5 +155,6 @@ def _explained(error: str) -> str:
 
 
 def _fields(path: str) -> tuple[str, ...]:
-    kinds: dict[str, type[Struct]] = {"": Settings, "server": Server, "storage": Storage}
+    sections = {"server": Server, "storage": Storage, "refusals": Refusals, "outbound": Outbound}
+    kinds: dict[str, type[Struct]] = {"": Settings, **sections}
     return kinds.get(path, EngineSpec).__struct_fields__

@@ -5,29 +5,46 @@ import logging
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import uvicorn
+from msgspec.structs import replace
 
 from freehold.config import Settings
 from freehold.core.catalog import Catalog
 from freehold.core.ids import random_id
-from freehold.core.ports import Engine
-from freehold.engines.registry import Find, open_engine
+from freehold.core.ports import Engine, Served
+from freehold.engines.registry import EngineSpec, Find, open_engine
 from freehold.http.app import App
-from freehold.http.routes import chat, models, responses
+from freehold.http.routes import chat, conversations, models, responses
+from freehold.services.admission import Admission
 from freehold.services.answering import Answering, Chance
-from freehold.services.keys import Keys
+from freehold.services.completions import Completions
+from freehold.services.conversations import Conversations
+from freehold.services.items import Items
+from freehold.services.keys import PEPPER, Keys, pepper
+from freehold.services.media import Media
+from freehold.services.memory import Memory
 from freehold.services.models import Models
+from freehold.services.policy import Policy
+from freehold.services.prompts import Prompts
+from freehold.services.recall import Recall
 from freehold.services.responses import Responses
 from freehold.services.running import Running
+from freehold.services.sealing import Seals
 from freehold.storage.database import open_database
+from freehold.storage.repos.completions import CompletionRows
+from freehold.storage.repos.conversations import ConversationRows
+from freehold.storage.repos.items import ItemRows
 from freehold.storage.repos.keys import KeyRows
 from freehold.storage.repos.responses import ResponseRows
 from freehold.surfaces.common import OBFUSCATION
+from freehold.tools.guard import Guard
+from freehold.tools.reading import Reading, can_ocr
 
 log = logging.getLogger(__name__)
 
@@ -61,20 +78,40 @@ async def build(settings: Settings, data: Path, find: Find, chance: Chance | Non
         database = await stack.enter_async_context(open_database(settings.storage.database, data))
         keys = Keys(KeyRows(database), data)
         running = Running()
-        catalog = _catalog(engines, settings.aliases)
-        stored = Responses(ResponseRows(database), chance.mint)
-        answering = Answering(catalog, engines, stored, chance, running)
+        served = {spec.name: _served(spec, engines[spec.name]) for spec in settings.engines}
+        catalog = _catalog(served, settings.aliases)
+        items = Items(ItemRows(database), chance.mint)
+        stored = Responses(ResponseRows(database), items)
+        seals = Seals(pepper(data / PEPPER))
+        spoken = Conversations(ConversationRows(database), items, seals, chance.mint, chance.clock)
+        completed = Completions(CompletionRows(database))
+        memory = Memory(items, stored, spoken, completed)
+        recall = Recall(memory, seals)
+        policy = Policy(settings.refusals.patterns, settings.refusals.message)
+        media = Media(Guard(settings.outbound.allow), Reading(), catalog)
+        admission = Admission(catalog, engines, recall, Prompts(data), media)
+        answering = Answering(admission, recall, memory, policy, chance, running)
         limit = settings.server.max_body
         paths = [
             *responses.paths(answering, stored, limit),
-            *chat.paths(answering, limit),
+            *conversations.paths(spoken, limit),
+            *chat.paths(answering, completed, limit),
             *models.paths(Models(catalog)),
         ]
-        yield House(App(paths, keys.authenticate, random_id), keys, catalog, running)
+        sockets = responses.sockets(answering, chance.mint, limit)
+        yield House(App(paths, sockets, keys.authenticate, chance.mint), keys, catalog, running)
 
 
-def _catalog(engines: Mapping[str, Engine], aliases: Mapping[str, str]) -> Catalog:
-    served = {name: engine.models for name, engine in engines.items()}
+def _served(spec: EngineSpec, engine: Engine) -> tuple[Served, ...]:
+    """The models of an engine; those without eyes are read to by the OCR, where it is installed and wanted."""
+    if spec.vision == "ocr" and not can_ocr():
+        raise ValueError(f"engine {spec.name!r}: vision = \"ocr\" needs the extra: pip install 'freehold[ocr]'")
+    if spec.vision not in (None, "ocr") or not can_ocr():
+        return engine.models
+    return tuple(model if model.vision == "native" else replace(model, vision="ocr") for model in engine.models)
+
+
+def _catalog(served: Mapping[str, Sequence[Served]], aliases: Mapping[str, str]) -> Catalog:
     every = [model.name for models_ in served.values() for model in models_]
     if not every:
         raise ValueError("no engine serves a model; name one with --model or in [[engines]]")
@@ -120,6 +157,9 @@ async def _run(house: House, settings: Settings, listener: socket.socket, tell: 
         date_header=True,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=FORCED_STOP_SECONDS,
+        ws="websockets-sansio" if find_spec("websockets") else "none",
+        ws_max_size=settings.server.max_body,
+        ws_per_message_deflate=False,  # it would cost every connection hundreds of kilobytes
     )
     server = uvicorn.Server(config)
     stop = asyncio.Event()

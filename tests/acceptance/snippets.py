@@ -23,10 +23,15 @@ _BEGINNINGS = ("from openai import OpenAI\n", 'import OpenAI from "openai";\n')
 
 @dataclass(frozen=True)
 class Snippet:
-    """A file of `seed/`; `shows` is the expression that holds its answer where it prints nothing itself."""
+    """A file of `seed/`; `shows` is the expression that holds its answer where it prints nothing itself.
+
+    `follows` is the snippet that it continues, `given` the reader's own code that it uses.
+    """
 
     name: str
     shows: str | None = None
+    follows: str | None = None
+    given: str = ""
 
     @property
     def path(self) -> Path:
@@ -36,8 +41,11 @@ class Snippet:
     def program(self) -> str:
         """The snippet, byte for byte, between what it silently continues and what shows its answer."""
         text = self.path.read_text()
-        before = "" if text.startswith(_BEGINNINGS) else _PRELUDES[self.path.suffix]
-        after = "" if self.shows is None else f"print({self.shows})\n"
+        continued = "" if self.follows is None else (SEED / self.follows).read_text()
+        alone = any(beginning in (continued + text) for beginning in _BEGINNINGS)
+        before = self.given + ("" if alone else _PRELUDES[self.path.suffix]) + continued
+        show = "console.log" if self.path.suffix == ".mjs" else "print"
+        after = "" if self.shows is None else f"{show}({self.shows})\n"
         return before + text + after
 
 

@@ -1,4 +1,4 @@
-"""Every plain snippet of the API reference, unmodified, against the starter model; all of them at once."""
+"""Every snippet of the API reference that can work by now, unmodified, against the starter model; all at once."""
 
 import json
 import subprocess
@@ -35,6 +35,25 @@ def completion_says_something(answer: str) -> bool:
     return choice["finish_reason"] == "stop" and bool(choice["message"]["content"].strip())
 
 
+def brief(words: int) -> Sensible:
+    return lambda answer: 1 < len(answer.split()) < words
+
+
+def parsed(*words: str) -> Sensible:
+    """The last line is JSON, and has these words in it."""
+    return lambda answer: bool(json.loads(answer.splitlines()[-1])) and says(*words)(answer)
+
+
+WEATHER = """def get_weather(location, units):
+    return {"location": location, "temperature": 17, "units": units, "sky": "rain"}
+"""
+PHOTO = """from PIL import Image, ImageDraw, ImageFont
+sign = Image.new("RGB", (640, 120), "white")
+ImageDraw.Draw(sign).text((20, 30), "Fresh coffee, open until 6 pm", "black", ImageFont.load_default(40))
+sign.save("image.jpg")
+"""
+THOUGHT = "response.output[0].type, response.usage.output_tokens_details.reasoning_tokens, response.output_text"
+
 SNIPPETS: dict[Snippet, Sensible] = {
     Snippet("03_python.py"): at_least(1),
     Snippet("03_javascript.mjs"): at_least(1),
@@ -47,9 +66,25 @@ SNIPPETS: dict[Snippet, Sensible] = {
     Snippet("05_python.py"): at_least(1),
     Snippet("05_javascript.mjs"): at_least(1),
     Snippet("05_curl.sh"): completion_says_something,
+    Snippet("06_effort.py", THOUGHT): says("reasoning"),
+    Snippet("06_verbosity.py", "len(response.output_text.split()) < 80, response.output_text"): says(
+        "true", "recursion"
+    ),
+    Snippet("06_summary.py", "response.output[0].summary, response.output_text"): says("summary_text", "paris"),
+    Snippet("06_incomplete.py", "response.status, [item.type for item in response.output]"): says("reasoning"),
     Snippet("07_responses.py"): at_least(30),
     Snippet("07_responses.mjs"): at_least(30),
     Snippet("07_chat.py"): at_least(1),
+    Snippet("08_functions.py", given=WEATHER): says("17"),
+    Snippet("09_pydantic.py"): says("alice", "bob", "participants="),
+    Snippet("09_zod.mjs", "response.output_parsed.participants"): says("alice", "bob"),
+    Snippet("09_json_schema.py", "response.output_text"): parsed("name", "date", "participants"),
+    Snippet("09_refusals.py", follows="09_pydantic.py"): says("participants="),
+    Snippet("10_image_base64.py", "response.output_text", given=PHOTO): says("coffee"),
+    Snippet("11_cache_key.py", "response.prompt_cache_key, response.output_text"): says("my-app-v2"),
+    Snippet("15_reasoning.py", THOUGHT): says("reasoning"),
+    Snippet("15_low_latency.py", "response.usage.output_tokens_details.reasoning_tokens, response.status"): says("0"),
+    Snippet("15_structured_output.py", "response.output_parsed"): says("title=", "key_points=", "sentiment="),
     Snippet("15_simple_text.py"): at_least(1),
     Snippet("15_multi_turn.py", "r2.output_text"): says("alice"),
     Snippet("15_chat_legacy.py"): at_least(1),

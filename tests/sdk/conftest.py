@@ -6,7 +6,7 @@ import httpx2
 import pytest
 from openai import OpenAI
 
-from tests.servers import Server, http_client, running_server, strict_client
+from tests.servers import Server, http_client, key_of_project, running_server, strict_client
 
 
 @pytest.fixture(scope="session")
@@ -27,6 +27,19 @@ def slow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def client(server: Server) -> Iterator[OpenAI]:
     """The official client in strict mode."""
     with strict_client(server) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def stranger_key(server: Server) -> str:
+    """A key of another project."""
+    return key_of_project(server, "strangers")
+
+
+@pytest.fixture
+def stranger(server: Server, stranger_key: str) -> Iterator[OpenAI]:
+    """The official client in strict mode, in another project."""
+    with strict_client(server, stranger_key) as opened:
         yield opened
 
 

@@ -26,7 +26,7 @@ BAD_RESPONSES = [
     ({"model": "gpt-17"}, "model_not_found", "model"),
     ({"extra_body": {"wish": 1}}, "unknown_parameter", "wish"),
     ({"background": True}, "unsupported_value", "background"),
-    ({"prompt": {"id": "pmpt_1"}}, "unsupported_parameter", "prompt"),
+    ({"moderation": {"model": "omni-moderation-latest"}}, "unsupported_parameter", "moderation"),
     ({"input": "word " * 40_000}, "context_length_exceeded", "input"),
 ]
 

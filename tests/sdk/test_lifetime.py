@@ -40,6 +40,30 @@ def test_kill_9_keeps_what_was_answered(tmp_path: Path) -> None:
             client.responses.retrieve(created.response.id)
 
 
+def test_kill_9_keeps_the_turns_of_a_conversation(tmp_path: Path) -> None:
+    with running_server(tmp_path, *SCRIPT, "--script-rate", "50") as server, strict_client(server) as client:
+        conversation = client.conversations.create(metadata={"topic": "kills"})
+        client.responses.create(model="gpt-5", input="one", conversation=conversation.id, store=False)
+        completion = client.chat.completions.create(
+            model="gpt-5", store=True, messages=[{"role": "user", "content": "two"}]
+        )
+        with client.responses.create(
+            model="gpt-5", input="word " * 500, conversation=conversation.id, stream=True
+        ) as stream:
+            assert next(iter(stream)).type == "response.created"
+            server.signal(signal.SIGKILL)
+            assert server.exit_code() == -signal.SIGKILL
+            with pytest.raises(openai.APIConnectionError):
+                list(stream)
+    with running_server(tmp_path, *SCRIPT) as server, strict_client(server) as client:
+        assert client.conversations.retrieve(conversation.id) == conversation
+        items = list(client.conversations.items.list(conversation.id, order="asc"))
+        assert [item.role for item in items if item.type == "message"] == ["user", "assistant"]
+        assert client.chat.completions.retrieve(completion.id).choices[0].message.content == "two"
+        client.responses.create(model="gpt-5", input="three", conversation=conversation.id)
+        assert len(list(client.conversations.items.list(conversation.id))) == 4
+
+
 def test_sigterm_lets_a_stream_finish_and_refuses_new_requests(tmp_path: Path) -> None:
     story = " ".join(f"word{number}" for number in range(60))
     with running_server(tmp_path, *SCRIPT, "--script-rate", "20") as server, strict_client(server) as client:

@@ -19,6 +19,8 @@ BODIES = (
     "ResponseStreamOptions",
     "ResponseTextParam",
     "ChatCompletionStreamOptions",
+    "CreateConversationBody",
+    "UpdateConversationBody",
 )
 OBJECTS = (
     "Response",
@@ -43,6 +45,14 @@ OBJECTS = (
     "ResponseContentPartDoneEvent",
     "ResponseTextDeltaEvent",
     "ResponseTextDoneEvent",
+    "ResponseWsError",
+    "ErrorPayload",
+    "ConversationResource",
+    "DeletedConversationResource",
+    "ConversationItemList",
+    "ChatCompletionList",
+    "ChatCompletionMessageList",
+    "ChatCompletionDeleted",
 )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from freehold.surfaces import conversations
 from freehold.surfaces.chat.request import ChatBody
 from freehold.surfaces.chat.request import StreamOptions as ChatStreamOptions
 from freehold.surfaces.responses.request import Reasoning, ResponseBody, StreamOptions, TextOptions
@@ -20,6 +21,8 @@ BODIES = {
     "ResponseStreamOptions": StreamOptions,
     "ResponseTextParam": TextOptions,
     "ChatCompletionStreamOptions": ChatStreamOptions,
+    "CreateConversationBody": conversations.CreateBody,
+    "UpdateConversationBody": conversations.UpdateBody,
 }
 
 STRICTER: dict[tuple[str, str], Json] = {
@@ -28,6 +31,8 @@ STRICTER: dict[tuple[str, str], Json] = {
     ("CreateChatCompletionRequest", "max_completion_tokens"): {"minimum": 1.0},
     ("CreateChatCompletionRequest", "max_tokens"): {"minimum": 1.0},
     ("CreateChatCompletionRequest", "metadata"): {"maxProperties": 16.0},
+    ("CreateConversationBody", "metadata"): {"maxProperties": 16.0},
+    ("UpdateConversationBody", "metadata"): {"maxProperties": 16.0},
 }
 """Bounds that the document gives in prose only, or not at all, and the real API enforces."""
 

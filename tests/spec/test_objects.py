@@ -7,9 +7,11 @@ import msgspec
 import pytest
 
 from freehold.core.items import Message, OutputText
-from freehold.surfaces import models
+from freehold.surfaces import conversations, models
 from freehold.surfaces.chat import objects as chat
+from freehold.surfaces.chat import stored
 from freehold.surfaces.responses import objects as responses
+from freehold.surfaces.responses import websocket
 from tests.spec.outline import Json
 
 SPEC: Json = json.loads((Path(__file__).parent / "openapi/objects.json").read_text())
@@ -36,6 +38,14 @@ OBJECTS: dict[str, type[msgspec.Struct]] = {
     "ResponseContentPartDoneEvent": responses.PartDone,
     "ResponseTextDeltaEvent": responses.TextDelta,
     "ResponseTextDoneEvent": responses.TextDone,
+    "ResponseWsError": websocket.Failure,
+    "ErrorPayload": websocket.ErrorPayload,
+    "ConversationResource": conversations.Conversation,
+    "DeletedConversationResource": conversations.ConversationDeleted,
+    "ConversationItemList": responses.ItemPage,
+    "ChatCompletionList": stored.CompletionPage,
+    "ChatCompletionMessageList": stored.MessagePage,
+    "ChatCompletionDeleted": stored.CompletionDeleted,
 }
 
 BEYOND = {

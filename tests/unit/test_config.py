@@ -45,7 +45,10 @@ def test_variables_reach_into_lists(tmp_path: Path) -> None:
     ("toml", "message"),
     [
         ("[server]\nprot = 1", r"Unknown setting server\.prot \(known here: host, port, max_body, drain_seconds\)"),
-        ("[sever]\nport = 1", r"Unknown setting sever \(known here: server, storage, engines, aliases\)"),
+        (
+            "[sever]\nport = 1",
+            r"Unknown setting sever \(known here: server, storage, refusals, outbound, engines, aliases\)",
+        ),
         ('[server]\nport = "many"', r"Wrong setting server\.port: expected `int`"),
         ("[server]\nport = 70000", r"Wrong setting server\.port: expected `int` <= 65535"),
         ('[[engines]]\nname = "x"\nslot = 1', r"Unknown setting engines\[0\]\.slot"),
@@ -83,3 +86,17 @@ def test_the_folders_are_the_users_unless_they_are_named() -> None:
     named = folders({"HOME": "/home/ann", "FREEHOLD_MODELS": "/m", "FREEHOLD_DATA": "/d", "XDG_DATA_HOME": "/x"})
     assert (named.data, named.models) == (Path("/d"), Path("/m"))
     assert folders({"HOME": "/home/ann", "FREEHOLD_DATA": "/d"}, Path("/e")).data == Path("/e")
+
+
+def test_addresses_may_be_allowed(tmp_path: Path) -> None:
+    (tmp_path / "freehold.toml").write_text('[outbound]\nallow = ["wiki.lan:8080"]\n')
+    assert load({}, None, tmp_path).outbound.allow == ("wiki.lan:8080",)
+    environ = {"FREEHOLD__OUTBOUND__ALLOW": "wiki.lan:8080,10.0.0.1:80"}
+    assert load(environ, None, tmp_path).outbound.allow == ("wiki.lan:8080", "10.0.0.1:80")
+
+
+@pytest.mark.parametrize("address", ["wiki.lan", "http://wiki.lan:80/", "wiki.lan:", "wiki lan:80", ""])
+def test_an_address_needs_its_port(tmp_path: Path, address: str) -> None:
+    (tmp_path / "freehold.toml").write_text(f'[outbound]\nallow = ["{address}"]\n')
+    with pytest.raises(SettingsError, match=r"outbound\.allow"):
+        load({}, None, tmp_path)

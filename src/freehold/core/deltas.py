@@ -4,6 +4,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from freehold.core.items import Logprob
+
 StopReason = Literal["stop", "length"]
 
 
@@ -25,21 +27,34 @@ class Usage(Struct, frozen=True, kw_only=True):
 
 
 class Text(Struct, frozen=True):
-    """A piece of the visible answer; never cut inside a character."""
+    """A piece of the visible answer; never cut inside a character. `logprobs` where they were asked for."""
+
+    text: str
+    logprobs: tuple[Logprob, ...] = ()
+
+
+class Thought(Struct, frozen=True):
+    """A piece of what the model thinks before it answers."""
+
+    text: str
+
+
+class Declined(Struct, frozen=True):
+    """A piece of the model's explanation of why it declines."""
 
     text: str
 
 
 class CallStart(Struct, frozen=True):
-    """The model begins to call a function; its arguments follow, until the next delta that is none of them."""
+    """The model begins to call a function or custom tool; its arguments follow until a delta that is none of them."""
 
     name: str
 
 
 class CallArgs(Struct, frozen=True):
-    """A piece of the arguments' JSON of the call that began last."""
+    """A piece of the arguments' JSON, or of a custom tool's input, of the call that began last."""
 
-    json: str
+    text: str
 
 
 class Stop(Struct, frozen=True):
@@ -49,4 +64,4 @@ class Stop(Struct, frozen=True):
     usage: Usage
 
 
-Delta = Text | CallStart | CallArgs | Stop
+Delta = Text | Thought | Declined | CallStart | CallArgs | Stop

@@ -9,9 +9,10 @@ from msgspec import Struct
 
 from freehold.core.deltas import Usage
 from freehold.core.errors import Fault
-from freehold.core.items import Opening
+from freehold.core.items import Logprob, Opening
 
 Ending = Literal["completed", "incomplete", "failed", "cancelled"]
+Growth = Literal["text", "refusal", "arguments", "thought"]
 Reason = Literal["max_output_tokens", "content_filter"]
 
 
@@ -23,10 +24,12 @@ class Opened(Struct, frozen=True):
 
 
 class Grew(Struct, frozen=True):
-    """The open item at `index` grew by `delta`: a message's text, or a call's arguments."""
+    """The open item at `index` grew by `delta`: a message's text or refusal, a call's arguments, a thought."""
 
     index: int
     delta: str
+    kind: Growth = "text"
+    logprobs: tuple[Logprob, ...] = ()
 
 
 class Closed(Struct, frozen=True):
@@ -45,4 +48,11 @@ class Ended(Struct, frozen=True, kw_only=True):
     error: Fault | None = None
 
 
-Event = Opened | Grew | Closed | Ended
+class Chosen(Struct, frozen=True):
+    """An event of one of several answers that are given side by side; their runs end with one `Ended` for all."""
+
+    choice: int
+    event: "Opened | Grew | Closed | Ended"
+
+
+Event = Opened | Grew | Closed | Ended | Chosen

@@ -19,12 +19,47 @@ class InputText(Struct, frozen=True, tag="input_text", forbid_unknown_fields=Tru
     text: str
 
 
+class InputImage(Struct, frozen=True, kw_only=True, tag="input_image", forbid_unknown_fields=True):
+    """An image that is brought in: by a URL (also a `data:` one) or as an uploaded file."""
+
+    detail: Literal["auto", "low", "high", "original"] | None = "auto"
+    image_url: str | None = None
+    file_id: str | None = None
+
+
+class InputFile(Struct, frozen=True, kw_only=True, tag="input_file", forbid_unknown_fields=True):
+    """A file that is brought in: by a URL, as base64 (`file_data`) or as an uploaded file."""
+
+    detail: Literal["auto", "low", "high"] | UnsetType = UNSET
+    file_id: str | None = None
+    file_data: str | None = None
+    file_url: str | None = None
+    filename: str | None = None
+
+
+class TopLogprob(Struct, frozen=True):
+    """A token that could have stood in a place; `bytes` are its UTF-8."""
+
+    token: str
+    bytes: tuple[int, ...]
+    logprob: float
+
+
+class Logprob(Struct, frozen=True):
+    """The token of a place and, most likely first, those that could have stood there."""
+
+    token: str
+    bytes: tuple[int, ...]
+    logprob: float
+    top_logprobs: tuple[TopLogprob, ...] = ()
+
+
 class OutputText(Struct, frozen=True, tag="output_text", forbid_unknown_fields=True):
     """Text that the model wrote."""
 
     text: str
     annotations: tuple[Any, ...] = ()
-    logprobs: tuple[Any, ...] = ()
+    logprobs: tuple[Logprob, ...] = ()
 
 
 class Refusal(Struct, frozen=True, tag="refusal", forbid_unknown_fields=True):
@@ -33,7 +68,8 @@ class Refusal(Struct, frozen=True, tag="refusal", forbid_unknown_fields=True):
     refusal: str
 
 
-Part = InputText | OutputText | Refusal
+Part = InputText | InputImage | InputFile | OutputText | Refusal
+Given = InputText | InputImage | InputFile
 
 
 class Message(Struct, frozen=True, kw_only=True, tag="message"):
@@ -62,8 +98,73 @@ class FunctionCallOutput(Struct, frozen=True, kw_only=True, tag="function_call_o
     id: str | None = None
     status: Status = "completed"
     call_id: str
-    output: str | tuple[InputText, ...]
+    output: str | tuple[Given, ...]
 
 
-Item = Message | FunctionCall | FunctionCallOutput
-Opening = Message | FunctionCall
+class CustomToolCall(Struct, frozen=True, kw_only=True, tag="custom_tool_call", forbid_unknown_fields=True):
+    """The model asks the client to call a custom tool with a free text; `call_id` is what the output refers to."""
+
+    id: str | None = None
+    status: Status = "completed"
+    call_id: str
+    name: str
+    input: str
+
+
+class CustomToolCallOutput(
+    Struct, frozen=True, kw_only=True, tag="custom_tool_call_output", forbid_unknown_fields=True
+):
+    """What a custom tool gave."""
+
+    id: str | None = None
+    status: Status = "completed"
+    call_id: str
+    output: str | tuple[Given, ...]
+
+
+class SummaryText(Struct, frozen=True, tag="summary_text", forbid_unknown_fields=True):
+    """A part of the summary of the model's thinking."""
+
+    text: str
+
+
+class ReasoningText(Struct, frozen=True, tag="reasoning_text", forbid_unknown_fields=True):
+    """What the model thought, word for word."""
+
+    text: str
+
+
+class Reasoning(Struct, frozen=True, kw_only=True, tag="reasoning", forbid_unknown_fields=True):
+    """The model's thinking before it answered. `encrypted_content` is the same for clients that keep the state."""
+
+    id: str | None = None
+    status: Status | None = "completed"
+    summary: tuple[SummaryText, ...] = ()
+    content: tuple[ReasoningText, ...] = ()
+    encrypted_content: str | UnsetType | None = UNSET
+
+
+class Compaction(Struct, frozen=True, kw_only=True, tag="compaction", forbid_unknown_fields=True):
+    """The earlier conversation, shortened and encrypted."""
+
+    id: str | None = None
+    encrypted_content: str
+
+
+class ItemReference(Struct, frozen=True, tag="item_reference", forbid_unknown_fields=True):
+    """Stands for a stored item."""
+
+    id: str
+
+
+Item = (
+    Message
+    | FunctionCall
+    | FunctionCallOutput
+    | CustomToolCall
+    | CustomToolCallOutput
+    | Reasoning
+    | Compaction
+    | ItemReference
+)
+Opening = Message | FunctionCall | CustomToolCall | Reasoning | Compaction

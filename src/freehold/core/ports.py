@@ -1,12 +1,15 @@
 """The ports: what the inside asks of the outside world, as Protocols."""
 
 from collections.abc import AsyncGenerator
-from typing import Protocol
+from typing import Literal, Protocol
 
 from msgspec import Struct
 
 from freehold.core.deltas import Delta
 from freehold.core.prompt import Prompt
+
+Vision = Literal["none", "ocr", "native"]
+"""How a model sees: not at all, through text that was read in the picture, or by itself."""
 
 
 class Served(Struct, frozen=True, kw_only=True):
@@ -14,7 +17,8 @@ class Served(Struct, frozen=True, kw_only=True):
 
     `backend` names the program behind it for people, e.g. `llama.cpp b11549`; `fingerprint` changes whenever answers to
     the same request with the same seed may change. `temperature` and `top_p` are used where a request names none.
-    A `constrained` model can be held to a schema or a function.
+    A `constrained` model can be held to a schema or a function; one with `logprobs` tells them, and takes biases.
+    `thinking` before it answers may be something that it was trained to do, or that it must be prompted to.
     """
 
     name: str
@@ -24,8 +28,10 @@ class Served(Struct, frozen=True, kw_only=True):
     owned_by: str = "freehold"
     backend: str = ""
     fingerprint: str = ""
-    vision: bool = False
+    vision: Vision = "none"
     constrained: bool = False
+    logprobs: bool = False
+    thinking: Literal["none", "prompted", "trained"] = "none"
     temperature: float = 1.0
     top_p: float = 1.0
 
@@ -38,7 +44,18 @@ class Load(Struct, frozen=True, kw_only=True):
     limit: int
 
 
-class Engine(Protocol):
+class Generating(Protocol):
+    """What answers an admitted prompt."""
+
+    def generate(self, prompt: Prompt) -> AsyncGenerator[Delta, None]:
+        """Yield deltas, `Stop` last. Closing the generator cancels the work: there is no other cancel.
+
+        Raises EngineBusy before the first delta, EngineFailed at any time.
+        """
+        ...
+
+
+class Engine(Generating, Protocol):
     """Turns a prompt into deltas. It knows nothing of HTTP, items, hosted tools or storage."""
 
     @property
@@ -56,12 +73,5 @@ class Engine(Protocol):
 
         Raises Invalid (`context_length_exceeded`) when the prompt does not fit the model's context, EngineBusy when the
         queue is full, EngineFailed when the engine is down. Nothing is reserved.
-        """
-        ...
-
-    def generate(self, prompt: Prompt) -> AsyncGenerator[Delta, None]:
-        """Yield deltas, `Stop` last. Closing the generator cancels the work: there is no other cancel.
-
-        Raises EngineBusy before the first delta, EngineFailed at any time.
         """
         ...

@@ -4,14 +4,18 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from freehold.core.items import Item
+from freehold.core.items import Given, InputFile, InputImage, Item
 
 Speaker = Literal["system", "user", "assistant", "tool"]
 ChoiceMode = Literal["none", "auto", "required"]
 
 
 class Sampling(Struct, frozen=True, kw_only=True):
-    """How tokens are chosen and when to stop. None means the engine's own default; `max_tokens` counts tokens."""
+    """How tokens are chosen and when to stop. None means the engine's own default; `max_tokens` counts tokens.
+
+    `logit_bias` is by token of the served model, -100 to 100. `logprobs` asks for the log-probability of each token of
+    the answer, and of that many alternatives to it.
+    """
 
     temperature: float | None = None
     top_p: float | None = None
@@ -20,18 +24,23 @@ class Sampling(Struct, frozen=True, kw_only=True):
     seed: int | None = None
     presence_penalty: float = 0.0
     frequency_penalty: float = 0.0
+    logit_bias: dict[int, float] = {}
+    logprobs: int | None = None
 
 
 class Function(Struct, frozen=True, kw_only=True):
     """A function that the model may ask for. `parameters` is the JSON Schema of its arguments.
 
-    `strict` makes the arguments validate against it, always.
+    `strict` makes the arguments validate against it, always. With `free`, it is a custom tool: its input is text, which
+    follows that syntax's `definition` where there is one.
     """
 
     name: str
     description: str | None = None
     parameters: dict[str, Any] = {}
     strict: bool = False
+    free: Literal["text", "lark", "regex"] | None = None
+    definition: str = ""
 
 
 class Choice(Struct, frozen=True):
@@ -51,27 +60,44 @@ class JsonFormat(Struct, frozen=True, kw_only=True):
 
 
 class Call(Struct, frozen=True):
-    """A function call that was made earlier; `arguments` is JSON."""
+    """A call that was made earlier; `arguments` is JSON, or any text in a call of a custom tool, which is `free`."""
 
     id: str
     name: str
     arguments: str
+    free: bool = False
+
+
+class Image(Struct, frozen=True):
+    """A picture as a model sees it: the bytes of a PNG or JPEG file."""
+
+    data: bytes
+
+
+IMAGE = "\ufffc"
+"""Stands in a turn's text where an image belongs."""
 
 
 class Turn(Struct, frozen=True):
-    """One speaker's text. An assistant's may end in calls; a tool's is the result of the call `call_id`."""
+    """One speaker's text. An assistant's may end in calls; a tool's is the result of the call `call_id`.
+
+    `thought` is what the assistant thought before it spoke. `images` belong, in order, where `IMAGE` is in the text.
+    """
 
     speaker: Speaker
     text: str
     calls: tuple[Call, ...] = ()
     call_id: str | None = None
+    thought: str = ""
+    images: tuple[Image, ...] = ()
 
 
 class Prompt(Struct, frozen=True, kw_only=True):
     """One engine turn: it knows nothing of HTTP, items or hosted tools.
 
     `model` is the served model's name. `tokens` is empty until `Engine.admit` has filled in what the engine will read;
-    an engine that cannot count (a remote one) leaves it so.
+    an engine that cannot count (a remote one) leaves it so. `thinking` is the most tokens that the model may think
+    before it answers; None leaves that to the model.
     """
 
     model: str
@@ -81,11 +107,44 @@ class Prompt(Struct, frozen=True, kw_only=True):
     choice: Choice = Choice()
     parallel: bool = True
     format: JsonFormat | None = None
+    thinking: int = 0
     tokens: tuple[int, ...] = ()
 
 
+Summary = Literal["auto", "concise", "detailed"]
+Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+Verbosity = Literal["low", "medium", "high"]
+
+
+class Thoughts(Struct, frozen=True, kw_only=True):
+    """How much the model thinks before it answers, and what is shown of that.
+
+    `effort` None is the model's own; `sealed` thoughts are also given encrypted, for clients that keep the state. With
+    `every`, the model reads its thoughts of all turns again, not only those of the current one.
+    """
+
+    effort: Effort | None = None
+    summary: Summary | None = None
+    sealed: bool = False
+    every: bool = False
+
+
+class Template(Struct, frozen=True, kw_only=True):
+    """A stored prompt that the ask begins with; `version` None means its newest."""
+
+    id: str
+    version: str | None = None
+    variables: dict[str, str | Given] = {}
+
+
 class Ask(Struct, frozen=True, kw_only=True):
-    """What every surface's request comes down to. `model` is the name that the client used, None for the default."""
+    """What every surface's request comes down to. `model` is the name that the client used, None for the default.
+
+    `choices` answers are given side by side. With `truncate`, the oldest turns are left out where the conversation does
+    not fit the model's context; over `compact_at` tokens, it is compacted before it is answered. `before` was said
+    after `previous` and is stored nowhere. With `warm`, the model only reads, and says nothing. `places` are where in
+    the request the images and files of `items` stand.
+    """
 
     model: str | None
     items: tuple[Item, ...]
@@ -95,5 +154,15 @@ class Ask(Struct, frozen=True, kw_only=True):
     choice: Choice = Choice()
     parallel: bool = True
     format: JsonFormat | None = None
+    thoughts: Thoughts = Thoughts()
+    verbosity: Verbosity | None = None
+    template: Template | None = None
+    choices: int = 1
+    truncate: bool = False
+    compact_at: int | None = None
     previous: str | None = None
+    before: tuple[Item, ...] = ()
+    places: dict[InputImage | InputFile, str] = {}
+    conversation: str | None = None
     keep: bool = False
+    warm: bool = False

@@ -10,7 +10,7 @@ from freehold.core.errors import Fault
 from freehold.core.events import Event
 from freehold.core.ids import Clock
 from freehold.core.ports import Served
-from freehold.core.prompt import Ask
+from freehold.core.prompt import Ask, Effort
 
 B = TypeVar("B")
 
@@ -19,7 +19,8 @@ class Stamp(Struct, frozen=True):
     """What a projection needs beside the request.
 
     `id` is the object's, `created` its unix time, `served` the model behind the name, `pad` random characters from
-    which the deltas' obfuscation is cut.
+    which the deltas' obfuscation is cut; `effort` is that with which the model thinks. `ocr` says that it
+    reads the text of images instead of seeing them.
     """
 
     id: str
@@ -27,6 +28,8 @@ class Stamp(Struct, frozen=True):
     served: Served
     clock: Clock
     pad: str
+    effort: Effort | None = None
+    ocr: bool = False
 
 
 class Projection(Protocol):
@@ -54,7 +57,8 @@ class Surface(Generic[B]):
     """One wire protocol: how its requests are read and its answers written.
 
     `prefix` begins the ids of its objects; `conversation` is the parameter that holds what was said, `format` the one
-    that says how the answer is to be written; `unknown_model` makes the fault for a model name that nothing serves;
+    that says how the answer is to be written, `effort` how much is thought, `logprobs` that log-probabilities are told;
+    `unknown_model` makes the fault for a model name that nothing serves;
     `last` is sent after the last frame of a stream.
     """
 
@@ -62,6 +66,8 @@ class Surface(Generic[B]):
     prefix: str
     conversation: str
     format: str
+    effort: str
+    logprobs: str
     body: type[B]
     parse: Callable[[B], Ask]
     project: Callable[[B, Stamp], Projection]

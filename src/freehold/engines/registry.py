@@ -9,7 +9,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from freehold.core.ports import Engine
+from freehold.core.ports import Engine, Vision
 
 GROUP = "freehold.engines"
 BUILT_IN: Mapping[str, str] = {
@@ -28,7 +28,9 @@ class EngineSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     and answer together (default: what the model was trained for, at most 32768). `pool` is the tokens of memory that
     the running requests share (default: room for `slots` full answers, at most 32768, at least `context`). `threads`
     compute one token of an answer (default: one less than the cores). `rate` is for scripts: words a second, 0 for as
-    fast as it can. `url` is for engines elsewhere.
+    fast as it can. `url` is for engines elsewhere. `vision` says how the models see (default: by themselves where they
+    have a projector, else by OCR where that is installed). `projector` is the file of the model's projector (default:
+    the one `mmproj*.gguf` in the folder of a model that is alone there).
     """
 
     name: Annotated[str, Meta(min_length=1)]
@@ -41,6 +43,8 @@ class EngineSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pool: Annotated[int, Meta(ge=64)] | None = None
     threads: Annotated[int, Meta(ge=1, le=1024)] | None = None
     rate: Annotated[float, Meta(ge=0)] = 0.0
+    vision: Vision | None = None
+    projector: str | None = None
 
 
 Factory = Callable[[EngineSpec, Find], AbstractAsyncContextManager[Engine]]

@@ -4,14 +4,15 @@ import asyncio
 import hashlib
 import re
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
 from itertools import cycle, islice
 
 from msgspec.structs import replace
 
-from freehold.core.deltas import CallArgs, CallStart, Delta, Stop, StopReason, Text, Usage
-from freehold.core.errors import EngineFailed, Invalid
+from freehold.core.deltas import CallArgs, CallStart, Declined, Delta, Stop, StopReason, Text, Thought, Usage
+from freehold.core.errors import EngineFailed, Invalid, Unsupported
+from freehold.core.items import Logprob, TopLogprob
 from freehold.core.ports import Engine, Load, Served
 from freehold.core.prompt import Prompt, Sampling
 from freehold.engines.gate import Gate
@@ -22,13 +23,14 @@ _CREATED = 1_735_689_600
 _BREATH = 1024
 _WORD = re.compile(r"\s*\S+\s*")
 _CALL = re.compile(r"!call (\S+)\s+")
+_REFUSE = re.compile(r"!refuse\b\s*")
 _CRASH = re.compile(r"!crash after (\d+)\b\s*")
 
 
 @asynccontextmanager
 async def open_script(spec: EngineSpec, find: Find) -> AsyncGenerator[Engine, None]:
     """Yield a ScriptEngine for the names in `spec.models`, or for the one name `script`; `find` is not asked."""
-    yield ScriptEngine(spec.models or ("script",), Gate(spec.slots, spec.queue), spec.rate)
+    yield ScriptEngine(spec.models or ("script",), Gate(spec.slots, spec.queue), spec.rate, spec.vision == "native")
 
 
 class ScriptEngine:
@@ -37,11 +39,12 @@ class ScriptEngine:
     A token is a word: usage, `max_tokens` and the context count words. A last user text that begins with the directive
     `!crash after N` is answered with N words (of the text after the directive, over and over; `word` if there is none),
     then EngineFailed is raised. One that begins with `!call NAME` calls that function, where it is offered; the text
-    that follows is its arguments.
+    that follows is its arguments. One that begins with `!refuse` is declined, in the words that follow. Where it may
+    think, it first thinks the words of that turn, as far as its budget goes.
     """
 
-    def __init__(self, names: tuple[str, ...], gate: Gate, rate: float = 0.0) -> None:
-        """`rate` is in words a second for each answer; 0 means as fast as it can."""
+    def __init__(self, names: tuple[str, ...], gate: Gate, rate: float = 0.0, sees: bool = False) -> None:
+        """`rate` is in words a second for each answer; 0 means as fast as it can. With `sees`, it is given images."""
         self._gate = gate
         self._rate = rate
         self._models = tuple(
@@ -52,6 +55,9 @@ class ScriptEngine:
                 created=_CREATED,
                 backend="script",
                 fingerprint="fp_" + hashlib.sha256(name.encode()).hexdigest()[:10],
+                vision="native" if sees else "none",
+                logprobs=True,
+                thinking="prompted",
             )
             for name in names
         )
@@ -69,6 +75,8 @@ class ScriptEngine:
     async def admit(self, prompt: Prompt) -> Prompt:
         """Return the prompt with a token for each word of its turns; raises Invalid when they exceed the context."""
         self._gate.check()
+        if prompt.sampling.logit_bias:
+            raise Unsupported("Unsupported parameter: 'logit_bias' is not supported with this model.", "logit_bias")
         count = sum(len(turn.text.split()) for turn in prompt.turns)
         if count >= CONTEXT:
             raise Invalid(
@@ -84,33 +92,63 @@ class ScriptEngine:
         if not prompt.tokens:
             prompt = await self.admit(prompt)
         async with self._gate.enter():
-            words, crash = _answer(prompt)
-            words, reason = _cut(words, prompt.sampling, CONTEXT - len(prompt.tokens))
+            said, usage, reason = _plan(prompt)
             start, step = time.monotonic(), 1 if self._rate else _BREATH
             call = _called(prompt)
-            if call is not None:
-                yield CallStart(call)
-            say = Text if call is None else CallArgs
-            for first in range(0, len(words), step):
+            for first in range(0, len(said), step):
                 # At full speed others get a turn only here; at a rate this is the time until the word is due.
                 due = start + (first + 1) / self._rate if self._rate else 0.0
                 await asyncio.sleep(max(0.0, due - time.monotonic()))
-                for delta in map(say, words[first : first + step]):
+                for delta in said[first : first + step]:
+                    if call is not None and isinstance(delta, CallArgs):
+                        yield CallStart(call)
+                        call = None
                     yield delta
-            if crash and reason is None:
-                raise EngineFailed(f"The script engine crashed after {len(words)} words, as it was told to.")
-            yield Stop(reason or "stop", Usage(input=len(prompt.tokens), output=len(words)))
+            if _CRASH.match(_asked(prompt)) and reason is None:
+                raise EngineFailed(f"The script engine crashed after {usage.output} words, as it was told to.")
+            if call is not None:
+                yield CallStart(call)
+            yield Stop(reason or "stop", usage)
 
 
-def _answer(prompt: Prompt) -> tuple[list[str], bool]:
-    """Return the words to say, and whether to crash when they are said."""
-    text = next((turn.text for turn in reversed(prompt.turns) if turn.speaker == "user"), "")
-    told = _CRASH.match(text)
+def _asked(prompt: Prompt) -> str:
+    return next((turn.text for turn in reversed(prompt.turns) if turn.speaker == "user"), "")
+
+
+def _plan(prompt: Prompt) -> tuple[list[Delta], Usage, StopReason | None]:
+    """Return what to say, its usage, and the limit that cuts it: None when all of it is said."""
+    asked, wanted = _asked(prompt), prompt.sampling
+    room = CONTEXT - len(prompt.tokens)
+    limit = room if wanted.max_tokens is None else min(wanted.max_tokens, room)
+    thought = _WORD.findall(asked)[: min(prompt.thinking, limit)]
+    words, reason = _cut(_answer(asked), wanted, limit - len(thought))
+    usage = Usage(input=len(prompt.tokens), output=len(thought) + len(words), reasoning=len(thought))
+    return [*map(Thought, thought), *map(_saying(prompt, asked), words)], usage, reason
+
+
+def _saying(prompt: Prompt, asked: str) -> Callable[[str], Delta]:
+    """How a word is said: as text, as a refusal or as an argument."""
+    if _called(prompt) is not None:
+        return CallArgs
+    if _REFUSE.match(asked):
+        return Declined
+    alternatives = prompt.sampling.logprobs
+    return Text if alternatives is None else lambda word: Text(word, (_certain(word, alternatives),))
+
+
+def _certain(word: str, alternatives: int) -> Logprob:
+    """A word that had to come: its probability is 1, and nothing else could have stood there."""
+    spelled = tuple(word.encode())
+    return Logprob(word, spelled, 0.0, (TopLogprob(word, spelled, 0.0),)[:alternatives])
+
+
+def _answer(asked: str) -> list[str]:
+    told = _CRASH.match(asked)
     if told is None:
-        call = _CALL.match(text)
-        return _WORD.findall(text[call.end() :] if call is not None else text), False
-    spaced: Iterator[str] = cycle(word + " " for word in text[told.end() :].split() or ["word"])
-    return list(islice(spaced, min(int(told[1]), CONTEXT))), True
+        directive = _CALL.match(asked) or _REFUSE.match(asked)
+        return _WORD.findall(asked[directive.end() :] if directive is not None else asked)
+    spaced: Iterator[str] = cycle(word + " " for word in asked[told.end() :].split() or ["word"])
+    return list(islice(spaced, min(int(told[1]), CONTEXT)))
 
 
 def _called(prompt: Prompt) -> str | None:
@@ -122,9 +160,8 @@ def _called(prompt: Prompt) -> str | None:
     return next((one.name for one in prompt.functions if one.name == told[1]), None)
 
 
-def _cut(words: list[str], sampling: Sampling, room: int) -> tuple[list[str], StopReason | None]:
+def _cut(words: list[str], sampling: Sampling, limit: int) -> tuple[list[str], StopReason | None]:
     """Return what the limits leave of the words, and the limit that was met: None when all of them are said."""
-    limit = room if sampling.max_tokens is None else min(sampling.max_tokens, room)
     reason: StopReason | None = "length" if len(words) > limit else None
     words = words[:limit]
     text = "".join(words)

@@ -1,10 +1,12 @@
 """The ASGI application: find the route, know the caller, answer, and give every answer its headers."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from time import perf_counter
 from typing import NamedTuple
 
+from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
@@ -15,10 +17,12 @@ from freehold.core.ids import Mint
 from freehold.core.principal import Principal
 from freehold.http import errors
 from freehold.http.body import ClientGone
+from freehold.http.websocket import Connection, Socket, SocketHandler, SocketPath, check_upgrade
 
 log = logging.getLogger(__name__)
 
 API_VERSION = b"2020-10-01"
+BROKEN = 1011
 
 Handler = Callable[[Request, Principal], Awaitable[Response]]
 Authenticate = Callable[[str | None], Awaitable[Principal]]
@@ -35,7 +39,9 @@ class Path(NamedTuple):
 class App:
     """The whole HTTP side. `draining` refuses new requests while those under way finish."""
 
-    def __init__(self, paths: Iterable[Path], authenticate: Authenticate, mint: Mint) -> None:
+    def __init__(
+        self, paths: Iterable[Path], sockets: Iterable[SocketPath], authenticate: Authenticate, mint: Mint
+    ) -> None:
         self._authenticate = authenticate
         self._mint = mint
         self._fixed: dict[tuple[str, str], Handler] = {}
@@ -47,14 +53,15 @@ class App:
             else:
                 self._fixed[method, path] = handler
                 self._methods.setdefault(path, []).append(method)
+        self._sockets: dict[str, SocketHandler] = dict(sockets)
         self.draining = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one connection's request."""
         if scope["type"] == "lifespan":
             return await _lifespan(receive, send)
-        if scope["type"] != "http":
-            return await send({"type": "websocket.close", "code": 1008, "reason": "Not supported on this path."})
+        if scope["type"] == "websocket":
+            return await self._connect(scope, receive, send)
         started = perf_counter()
         request_id = self._mint("req_")
         who: Principal | None = None
@@ -63,7 +70,7 @@ class App:
                 response = Response(b"draining\n" if self.draining else b"ok\n", 503 if self.draining else 200)
             else:
                 handler = self._find(scope)
-                who = await self._authenticate(_bearer(scope))
+                who = replace(await self._authenticate(_bearer(scope)), request=request_id)
                 if self.draining:
                     raise EngineBusy("The server is shutting down. Please retry your request.", retry_after=2.0)
                 response = await handler(Request(scope, receive), who)
@@ -79,16 +86,39 @@ class App:
                     f"(Please include the request ID {request_id} in your message.)"
                 )
             )
-        response.raw_headers += [
-            (b"x-request-id", request_id.encode()),
-            (b"openai-processing-ms", str(int((perf_counter() - started) * 1000)).encode()),
-            (b"openai-version", API_VERSION),
-            (b"openai-organization", (who.project if who is not None else "none").encode()),
-        ]
+        response.raw_headers += _headers(request_id, started, who)
         try:
             await response(scope, receive, send)
         except ClientGone:
             return None
+
+    async def _connect(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand a WebSocket to its handler; what is wrong before that is an HTTP answer, as for any request."""
+        started, request_id, secret = perf_counter(), self._mint("req_"), None
+        who: Principal | None = None
+        try:
+            handler = self._sockets.get(scope["path"])
+            if handler is None:
+                raise NotFound(f"Invalid URL (GET {scope['path']})", "unknown_url")
+            secret = _bearer(scope)
+            who = await self._authenticate(secret)
+            if self.draining:
+                raise EngineBusy("The server is shutting down. Please retry your request.", retry_after=2.0)
+        except Fault as fault:
+            refused = errors.answer(fault)
+            refused.raw_headers += _headers(request_id, started, who)
+            await refused(scope, receive, send)
+            # uvicorn reports a refused upgrade as an error of ours when this returns before it has hung up.
+            return await asyncio.sleep(0)
+        socket = Socket(receive, send)
+        try:
+            await socket.accept(_headers(request_id, started, who))
+            await handler(Connection(socket, lambda: self._authenticate(secret), lambda: self.draining))
+        except ClientGone:
+            return None
+        except Exception:
+            log.exception("WebSocket %s failed", request_id)
+            await _give_up(socket)
 
     def _find(self, scope: Scope) -> Handler:
         method, path = scope["method"], scope["path"]
@@ -103,6 +133,8 @@ class App:
                 return candidate
             if match is Match.PARTIAL:
                 allowed += sorted(route.methods or ())
+        if method == "GET" and path in self._sockets:
+            check_upgrade(scope)
         if allowed:
             hint = " or ".join(sorted(set(allowed) - {"HEAD"}))
             raise NotFound(
@@ -110,6 +142,22 @@ class App:
                 "method_not_supported",
             )
         raise NotFound(f"Invalid URL ({method} {path})", "unknown_url")
+
+
+def _headers(request_id: str, started: float, who: Principal | None) -> list[tuple[bytes, bytes]]:
+    return [
+        (b"x-request-id", request_id.encode()),
+        (b"openai-processing-ms", str(int((perf_counter() - started) * 1000)).encode()),
+        (b"openai-version", API_VERSION),
+        (b"openai-organization", (who.project if who is not None else "none").encode()),
+    ]
+
+
+async def _give_up(socket: Socket) -> None:
+    try:
+        await socket.close(BROKEN)
+    except ClientGone:
+        return
 
 
 def _bearer(scope: Scope) -> str | None:

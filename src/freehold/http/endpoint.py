@@ -50,7 +50,9 @@ def json_object(value: Any) -> Response:
 def _headers(answer: Answer) -> list[tuple[bytes, bytes]]:
     load = answer.load
     free = max(0, load.limit - load.running - load.waiting)
+    seen = [(b"x-freehold-vision", b"ocr")] if answer.ocr else []
     return [
+        *seen,
         (b"x-ratelimit-limit-requests", str(load.limit).encode()),
         (b"x-ratelimit-remaining-requests", str(free).encode()),
         (b"x-ratelimit-reset-requests", b"0s" if free else b"1s"),

@@ -12,15 +12,21 @@ Q = TypeVar("Q", bound=msgspec.Struct)
 
 
 def read_query(request: Request, wanted: type[Q]) -> Q:
-    """Decode the query into a struct. A name may be written `include[]`, as the SDKs do, for lists.
+    """Decode the query into a struct. A name may be written `include[]` for lists, and is `metadata[key]` for objects.
 
     Raises Invalid that names the parameter.
     """
-    lists = {field.name for field in msgspec.structs.fields(wanted) if "list" in str(field.type)}
+    kinds = {field.name: str(field.type) for field in msgspec.structs.fields(wanted)}
+    lists = {name for name, kind in kinds.items() if "list" in kind}
     values: dict[str, object] = {}
     for key, value in request.query_params.multi_items():
         name = key.removesuffix("[]")
-        if name in lists:
+        outer, bracket, inner = key.partition("[")
+        if bracket and inner[1:].endswith("]") and "dict" in kinds.get(outer, ""):
+            previous = values.setdefault(outer, {})
+            if isinstance(previous, dict):
+                previous[inner[:-1]] = value
+        elif name in lists:
             previous = values.setdefault(name, [])
             if isinstance(previous, list):
                 previous.append(value)

@@ -7,19 +7,21 @@ from freehold.core.deltas import Stop
 from freehold.core.errors import EngineFailed, Fault
 from freehold.core.events import Ended, Event
 from freehold.core.ids import Mint
-from freehold.core.ports import Engine
+from freehold.core.ports import Generating
 from freehold.core.prompt import Prompt
-from freehold.runs.assemble import Assembler
+from freehold.runs.assemble import Assembler, Conclude
 
 
-async def run(prompt: Prompt, engine: Engine, mint: Mint, cancelled: Callable[[], bool]) -> AsyncGenerator[Event, None]:
-    """Yield the events of one run over an admitted prompt.
+async def run(
+    prompt: Prompt, engine: Generating, mint: Mint, cancelled: Callable[[], bool], conclude: Conclude
+) -> AsyncGenerator[Event, None]:
+    """Yield the events of one run over an admitted prompt. `conclude` is given each finished thought.
 
     `cancelled` is asked after each delta; once it says yes the engine is stopped and the run ends as `cancelled`.
     A fault closes the open item as `incomplete` and ends the run as `failed`; an exception that is no Fault does the
     same, and is the `__cause__` of the error, for the caller to log. Closing the generator closes the engine's.
     """
-    assembler = Assembler(mint)
+    assembler = Assembler(mint, frozenset(one.name for one in prompt.functions if one.free), conclude)
     error: Fault
     try:
         async with aclosing(engine.generate(prompt)) as deltas:

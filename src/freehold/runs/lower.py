@@ -1,32 +1,61 @@
 """An ask and its history, lowered to the prompt of one engine turn."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from freehold.core.items import FunctionCall, FunctionCallOutput, Item, Message, Refusal
-from freehold.core.prompt import Ask, Call, Prompt, Speaker, Turn
+from msgspec.structs import replace
+
+from freehold.core.items import (
+    Compaction,
+    CustomToolCall,
+    CustomToolCallOutput,
+    FunctionCall,
+    FunctionCallOutput,
+    InputFile,
+    InputImage,
+    Item,
+    ItemReference,
+    Message,
+    Part,
+    Reasoning,
+    Refusal,
+)
+from freehold.core.prompt import IMAGE, Ask, Call, Image, Prompt, Speaker, Turn, Verbosity
 
 _SPEAKERS: dict[str, Speaker] = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
+_VERBOSITY: Mapping[Verbosity, str] = {
+    "low": "Be brief: answer in one or two short sentences, without introduction, repetition or examples.",
+    "high": "Be thorough: answer in detail, over several paragraphs, with explanations and examples.",
+}
+
+Seen = Mapping[InputImage | InputFile, tuple[Image | str, ...]]
+"""What a model is given in place of each image and file."""
 
 
-def lower(ask: Ask, history: Sequence[Item], model: str) -> Prompt:
-    """Return the prompt for `history` followed by the ask's own items; `model` is the served model's name.
+def lower(ask: Ask, items: Sequence[Item], model: str, seen: Seen | None = None, thinking: int = 0) -> Prompt:
+    """Return the prompt for the conversation `items`, the ask's own among them; `model` is the served model's name.
 
-    Instructions come first and are not part of the history. Instructions and the system messages that lead the
-    conversation become one system turn, because chat templates know only one. A conversation in which nobody has said
-    anything begins with an empty word from the user: templates need one.
+    `seen` says what became of the images and files, `thinking` is the budget of thought in tokens. Instructions come
+    first and are not part of the history. Instructions and the system messages that lead the conversation become one
+    system turn, because chat templates know only one. A conversation in which nobody has said anything begins with an
+    empty word from the user: templates need one. Thoughts are read again as long as the user has not spoken since.
     """
     turns: list[Turn] = []
     leading = [ask.instructions] if ask.instructions else []
-    for item in (*history, *ask.items):
-        turn = _turn(item)
-        if turn.speaker == "system" and not turns:
+    if ask.verbosity is not None and ask.verbosity in _VERBOSITY:
+        leading.append(_VERBOSITY[ask.verbosity])
+    for item in items:
+        turn = _turn(item, seen or {})
+        last = turns[-1] if turns else None
+        if turn.speaker == "system" and last is None:
             leading.append(turn.text)
-        elif turn.calls and turns and turns[-1].speaker == "assistant":
-            turns[-1] = Turn("assistant", turns[-1].text, turns[-1].calls + turn.calls)
+        elif last is not None and last.speaker == "assistant" == turn.speaker and (turn.calls or _only_thought(last)):
+            thought = "\n\n".join(one for one in (last.thought, turn.thought) if one)
+            turns[-1] = Turn("assistant", last.text + turn.text, last.calls + turn.calls, thought=thought)
         else:
             turns.append(turn)
-    if not turns:
-        turns.append(Turn("user", ""))
+    if not ask.thoughts.every:
+        turns = _without_old_thoughts(turns)
+    turns = [turn for turn in turns if not (_only_thought(turn) and not turn.thought)] or [Turn("user", "")]
     if leading:
         turns.insert(0, Turn("system", "\n\n".join(leading)))
     return Prompt(
@@ -37,17 +66,55 @@ def lower(ask: Ask, history: Sequence[Item], model: str) -> Prompt:
         choice=ask.choice,
         parallel=ask.parallel,
         format=ask.format,
+        thinking=thinking,
     )
 
 
-def _turn(item: Item) -> Turn:
+def _turn(item: Item, seen: Seen) -> Turn:
     match item:
         case FunctionCall():
             return Turn("assistant", "", (Call(item.call_id, item.name, item.arguments),))
-        case FunctionCallOutput():
-            output = item.output
-            text = output if isinstance(output, str) else "".join(part.text for part in output)
-            return Turn("tool", text, call_id=item.call_id)
+        case CustomToolCall():
+            return Turn("assistant", "", (Call(item.call_id, item.name, item.input, free=True),))
+        case FunctionCallOutput() | CustomToolCallOutput():
+            return _spoken("tool", item.output, seen, item.call_id)
+        case Reasoning():
+            return Turn("assistant", "", thought="\n\n".join(part.text for part in item.content))
+        case Compaction() | ItemReference():
+            raise TypeError(f"an item of type {type(item).__name__} is resolved before it is lowered")
         case Message():
-            text = "".join(part.refusal if isinstance(part, Refusal) else part.text for part in item.content)
-            return Turn(_SPEAKERS[item.role], text)
+            return _spoken(_SPEAKERS[item.role], item.content, seen)
+
+
+def _spoken(speaker: Speaker, content: str | tuple[Part, ...], seen: Seen, call_id: str | None = None) -> Turn:
+    if isinstance(content, str):
+        return Turn(speaker, _plain(content), call_id=call_id)
+    texts: list[str] = []
+    images: list[Image] = []
+    for part in content:
+        if isinstance(part, InputImage | InputFile):
+            for found in seen[part]:
+                if isinstance(found, Image):
+                    images.append(found)
+                    texts.append(IMAGE)
+                else:
+                    texts.append(_plain(found))
+        else:
+            texts.append(_plain(part.refusal if isinstance(part, Refusal) else part.text))
+    return Turn(speaker, "".join(texts), call_id=call_id, images=tuple(images))
+
+
+def _plain(text: str) -> str:
+    """Text in which nothing stands for an image."""
+    return text.replace(IMAGE, "\ufffd") if IMAGE in text else text
+
+
+def _only_thought(turn: Turn) -> bool:
+    """Whether the assistant has only thought, and neither spoken nor called."""
+    return turn.speaker == "assistant" and not turn.text and not turn.calls
+
+
+def _without_old_thoughts(turns: Sequence[Turn]) -> list[Turn]:
+    users = [place for place, turn in enumerate(turns) if turn.speaker == "user"]
+    last = users[-1] if users else -1
+    return [replace(turn, thought="") if turn.thought and place < last else turn for place, turn in enumerate(turns)]

@@ -1,30 +1,42 @@
 """One request to a generating surface, from its body to its last frame. Routes and batches both call it."""
 
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
-from freehold.core.catalog import Catalog, Entry
-from freehold.core.errors import Fault, Invalid, Unsupported
-from freehold.core.events import Ended, Event, Grew
+from freehold.core.errors import Fault
+from freehold.core.events import Ended, Ending, Event, Grew
 from freehold.core.ids import Clock, Mint
-from freehold.core.ports import Engine, Load, Served
+from freehold.core.items import Item, Message, Reasoning
+from freehold.core.ports import Load, Served
 from freehold.core.principal import Principal
-from freehold.core.prompt import Ask, Prompt
+from freehold.core.prompt import Ask, Prompt, Thoughts
 from freehold.core.surface import Projection, Stamp, Surface
+from freehold.runs.assemble import Conclude
 from freehold.runs.loop import run
-from freehold.runs.lower import lower
-from freehold.services.responses import Responses
+from freehold.runs.summary import summarise
+from freehold.runs.warm import shortest, silent
+from freehold.services.admission import Admission, Admitted
+from freehold.services.choices import side_by_side
+from freehold.services.compaction import answer_compacted, compact, shortened
+from freehold.services.media import read_by_ocr
+from freehold.services.memory import Keep, Memory
+from freehold.services.policy import Policy
+from freehold.services.recall import Recall
+from freehold.services.recent import Recent
 from freehold.services.running import Running
+from freehold.surfaces.responses.objects import Compacted
+from freehold.surfaces.responses.project import usage_of
 
 log = logging.getLogger(__name__)
 
 B = TypeVar("B")
-Keep = Callable[[Any], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -41,6 +53,7 @@ class Answer:
     """A request that can be answered, about to be. Use either `frames` or `result`, once.
 
     `keep` stores the final object before its last frame leaves, so that a client may continue it at once.
+    `ocr` says that the model reads the text of images instead of seeing them.
     """
 
     id: str
@@ -52,6 +65,7 @@ class Answer:
     events: AsyncGenerator[Event, None]
     keep: Keep | None
     running: Running
+    ocr: bool = False
 
     async def frames(self) -> AsyncGenerator[bytes, None]:
         """Yield the stream's bytes, frame by frame. Closing the generator stops the engine."""
@@ -92,7 +106,7 @@ class Answer:
         if self.keep is None:
             return frames, error
         try:
-            await self.keep(self.projection.result())
+            await self.keep(self.projection.result(), event.status)
         except Fault as fault:
             log.error("answer %s could not be stored: %s", self.id, fault.message)
             return self.projection.push(Ended(status="failed", usage=event.usage, error=fault)), fault
@@ -103,61 +117,116 @@ class Answering:
     """Turns a body of any surface into an answer. Every fault of the caller is raised by `prepare`."""
 
     def __init__(
-        self, catalog: Catalog, engines: Mapping[str, Engine], responses: Responses, chance: Chance, running: Running
+        self,
+        admission: Admission,
+        recall: Recall,
+        memory: Memory,
+        policy: Policy,
+        chance: Chance,
+        running: Running,
     ) -> None:
-        self._catalog = catalog
-        self._engines = engines
-        self._responses = responses
+        self._admission = admission
+        self._recall = recall
+        self._memory = memory
+        self._policy = policy
         self._chance = chance
         self.running = running
 
-    async def prepare(self, who: Principal, surface: Surface[B], body: B) -> Answer:
-        """Check everything that can be checked before the first byte.
+    async def prepare(self, who: Principal, surface: Surface[B], body: B, recent: Recent | None = None) -> Answer:
+        """Check everything that can be checked before the first byte. Raises what `Admission.admit` raises.
 
-        Raises Invalid, Unsupported or NotFound for the caller's faults, EngineBusy when the engine's queue is full and
-        EngineFailed when it is down.
+        `recent` remembers, and continues, what is not stored.
         """
         ask = surface.parse(body)
-        entry, engine, prompt = await self._admit(who, surface, ask)
-        chance = self._chance
+        admitted = await self._admission.admit(who, surface, ask if recent is None else recent.resume(ask))
+        chance, served = self._chance, admitted.entry.served
         answer_id = chance.mint(surface.prefix)
-        stamp = Stamp(answer_id, int(chance.clock()), entry.served, chance.clock, chance.pad())
+        ocr = read_by_ocr(admitted.seen)
+        stamp = Stamp(answer_id, int(chance.clock()), served, chance.clock, chance.pad(), admitted.effort, ocr)
         return Answer(
             id=answer_id,
             project=who.project,
-            served=entry.served,
-            load=engine.load,
+            served=served,
+            load=admitted.engine.load,
             surface=surface,
             projection=surface.project(body, stamp),
-            events=run(prompt, engine, chance.mint, lambda: self.running.stopped(answer_id)),
-            keep=self._keep(who, ask) if ask.keep else None,
+            events=self._events(who, admitted, answer_id),
+            keep=self._keep(who, body, admitted, recent),
             running=self.running,
+            ocr=ocr,
         )
 
     async def count(self, who: Principal, surface: Surface[Any], ask: Ask) -> int:
         """Return how many tokens the model would read. Raises what `prepare` raises."""
-        _, _, prompt = await self._admit(who, surface, ask)
-        return len(prompt.tokens)
+        return len((await self._admission.admit(who, surface, ask)).prompt.tokens)
 
-    async def _admit(self, who: Principal, surface: Surface[Any], ask: Ask) -> tuple[Entry, Engine, Prompt]:
-        name = ask.model or self._catalog.default
-        entry = self._catalog.find(name)
-        if entry is None:
-            raise surface.unknown_model(name, self._catalog.why_missing(name))
-        if ask.format is not None and not entry.served.constrained:
-            raise Unsupported(f"The model behind `{name}` cannot be held to a format.", surface.format)
-        if ask.choice.mode == "required" and not entry.served.constrained:
-            raise Unsupported(f"The model behind `{name}` cannot be made to call a function.", "tool_choice")
-        history = () if ask.previous is None else await self._responses.history(who, ask.previous)
-        engine = self._engines[entry.engine]
-        try:
-            return entry, engine, await engine.admit(lower(ask, history, entry.served.name))
-        except Invalid as fault:
-            fault.param = surface.conversation if fault.param in (None, "input") else fault.param
-            raise
+    def _events(self, who: Principal, admitted: Admitted, answer_id: str) -> AsyncGenerator[Event, None]:
+        ask, prompt = admitted.ask, admitted.prompt
+        engine = self._policy.declines(admitted.items) or admitted.engine
+        mint, stopped = self._chance.mint, lambda: self.running.stopped(answer_id)
+        conclude = partial(self._conclude, who, ask.thoughts)
+        if ask.warm:
+            return silent(run(shortest(prompt), engine, mint, stopped, conclude))
+        if admitted.compact:
+            return self._compacted(who, admitted, stopped, conclude)
+        if ask.choices == 1:
+            return run(prompt, engine, mint, stopped, conclude)
+        prompts = [_varied(prompt, number) for number in range(ask.choices)]
+        return side_by_side([run(one, engine, mint, stopped, conclude) for one in prompts])
 
-    def _keep(self, who: Principal, ask: Ask) -> Keep:
-        async def keep(result: Any) -> None:
-            await self._responses.keep(who, ask, result)
+    def _compacted(
+        self, who: Principal, admitted: Admitted, stopped: Callable[[], bool], conclude: Conclude
+    ) -> AsyncGenerator[Event, None]:
+        item_id, engine = self._chance.mint("cmp_"), admitted.engine
 
-        return keep
+        async def go_on(items: Sequence[Item]) -> AsyncGenerator[Event, None]:
+            prompt = await self._admission.prompt(admitted, items)
+            return run(prompt, engine, self._chance.mint, stopped, conclude)
+
+        return answer_compacted(
+            item_id,
+            partial(compact, admitted.items, engine, admitted.entry.served, stopped),
+            partial(self._recall.seal_compaction, who, item_id),
+            shortened(admitted.items),
+            go_on,
+        )
+
+    async def compact(self, who: Principal, surface: Surface[Any], ask: Ask) -> Compacted:
+        """Return what to send instead of a conversation: one item. Raises what `prepare` raises."""
+        admitted = await self._admission.admit(who, surface, replace(ask, compact_at=0))
+        chance = self._chance
+        summary = await compact((*admitted.items, _NOTHING), admitted.engine, admitted.entry.served)
+        compaction = self._recall.seal_compaction(who, chance.mint("cmp_"), summary.items[:-1])
+        return Compacted(
+            id=chance.mint("resp_"),
+            created_at=int(chance.clock()),
+            output=(compaction,),
+            usage=usage_of(summary.usage),
+        )
+
+    def _conclude(self, who: Principal, wanted: Thoughts, thought: Reasoning) -> Reasoning:
+        """Add to a finished thought what was asked for: its summary, and itself encrypted."""
+        if wanted.summary is not None:
+            text = "\n\n".join(part.text for part in thought.content)
+            thought = replace(thought, summary=summarise(text, wanted.summary))
+        return self._recall.seal_thought(who, thought) if wanted.sealed else thought
+
+    def _keep(self, who: Principal, body: object, admitted: Admitted, recent: Recent | None) -> Keep | None:
+        keep = self._memory.keeper(who, body, admitted.ask, admitted.entry.served)
+        if keep is not None or recent is None:
+            return keep
+
+        async def remember(result: Any, _: Ending) -> None:
+            recent.keep(admitted.ask, result)
+
+        return remember
+
+
+_NOTHING = Message(role="user", content=())
+"""After it, nothing of a conversation is kept as it is."""
+
+
+def _varied(prompt: Prompt, number: int) -> Prompt:
+    """The prompt for one of several choices: the same seed would make them all alike."""
+    seed = prompt.sampling.seed
+    return prompt if seed is None else replace(prompt, sampling=replace(prompt.sampling, seed=seed + number))

@@ -37,7 +37,7 @@ class Keys:
         """
         self._rows = rows
         self._clock = clock
-        self._keyed = hmac.new(_pepper(folder / PEPPER), digestmod="sha256")
+        self._keyed = hmac.new(pepper(folder / PEPPER), digestmod="sha256")
         self._given: dict[bytes, Principal] = {}
         self._known: dict[bytes, tuple[Principal, float]] = {}
 
@@ -113,7 +113,7 @@ def _masked(secret: str) -> str:
     return f"{secret[:5]}{'*' * min(len(secret) - 9, 32)}{secret[-4:]}"
 
 
-def _pepper(path: Path) -> bytes:
+def pepper(path: Path) -> bytes:
     """Return the pepper, made and written whole on first use, whoever comes first."""
     try:
         if not path.exists():

@@ -1,32 +1,29 @@
 """Stored responses: keep, find, list their input, delete, and the history that a next turn reads."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import islice
 from typing import Literal
 
 import msgspec
 
 from freehold.core.errors import Invalid, NotFound
-from freehold.core.ids import Mint
-from freehold.core.items import FunctionCall, FunctionCallOutput, Item, Message
+from freehold.core.items import Item
 from freehold.core.principal import Principal
 from freehold.core.prompt import Ask
+from freehold.services.items import Items
 from freehold.services.running import Running
-from freehold.storage.repos.responses import ItemRow, ResponseRow, ResponseRows
+from freehold.storage.repos.responses import ResponseRow, ResponseRows
 from freehold.surfaces.responses.objects import ItemPage, Response, ResponseDeleted, frame
 from freehold.surfaces.responses.project import replay
-
-_PREFIX: dict[type, str] = {Message: "msg_", FunctionCall: "fc_", FunctionCallOutput: "fco_"}
 
 
 class Responses:
     """The stored responses of every project, each seen by its own only."""
 
-    def __init__(self, rows: ResponseRows, mint: Mint) -> None:
+    def __init__(self, rows: ResponseRows, items: Items) -> None:
         self._rows = rows
-        self._mint = mint
+        self._items = items
         self._encode = msgspec.json.Encoder().encode
-        self._item = msgspec.json.Decoder(Item).decode
         self._response = msgspec.json.Decoder(Response).decode
 
     async def history(self, who: Principal, previous: str) -> tuple[Item, ...]:
@@ -41,10 +38,13 @@ class Responses:
                 "previous_response_not_found",
                 "previous_response_id",
             )
-        return self._items(rows)
+        return self._items.read(rows)
 
     async def keep(self, who: Principal, ask: Ask, response: Response) -> None:
-        """Store a finished response with its input; when this returns, it survives a crash."""
+        """Store a finished response with its input; when this returns, it survives a crash.
+
+        What was said in a conversation is added to it, whether or not the response is stored; a failed turn is not.
+        """
         row = ResponseRow(
             id=response.id,
             project=who.project,
@@ -54,10 +54,11 @@ class Responses:
             model=response.model,
             body=self._encode(msgspec.structs.replace(response, output=())),
         )
-        inputs = [
-            item if item.id else msgspec.structs.replace(item, id=self._mint(_PREFIX[type(item)])) for item in ask.items
-        ]
-        await self._rows.add(row, self._item_rows(inputs), self._item_rows(response.output))
+        inputs, outputs = self._items.write((*ask.before, *ask.items)), self._items.write(response.output)
+        if ask.conversation is not None and response.status in ("completed", "incomplete"):
+            await self._rows.add_turn(row, inputs, outputs, ask.conversation, stored=ask.keep)
+        elif ask.keep:
+            await self._rows.add(row, inputs, outputs)
 
     async def retrieve(self, who: Principal, response_id: str) -> Response:
         """Return a stored response. Raises NotFound."""
@@ -65,7 +66,7 @@ class Responses:
         if found is None:
             raise missing(response_id)
         row, output = found
-        return msgspec.structs.replace(self._response(row.body), output=self._items(output))
+        return msgspec.structs.replace(self._response(row.body), output=self._items.read(output))
 
     async def replay(self, who: Principal, response_id: str, after: int | None, pad: str | None) -> Iterator[bytes]:
         """Return the stream of a stored response again, from the event after number `after`. Raises NotFound."""
@@ -101,19 +102,13 @@ class Responses:
         if page is None:
             raise missing(response_id)
         rows, has_more = page
-        data = self._items(rows)
+        data = self._items.read(rows)
         return ItemPage(
             data=data,
             first_id=data[0].id if data else None,
             last_id=data[-1].id if data else None,
             has_more=has_more,
         )
-
-    def _item_rows(self, items: Sequence[Item]) -> list[ItemRow]:
-        return [ItemRow(id=item.id or self._mint(_PREFIX[type(item)]), body=self._encode(item)) for item in items]
-
-    def _items(self, rows: Sequence[ItemRow]) -> tuple[Item, ...]:
-        return tuple(self._item(row.body) for row in rows)
 
 
 def missing(response_id: str) -> NotFound:

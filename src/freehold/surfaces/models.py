@@ -5,6 +5,7 @@ from typing import Literal
 from msgspec import Struct
 
 from freehold.core.catalog import Entry
+from freehold.core.ports import Vision
 
 
 class Backing(Struct, frozen=True, kw_only=True):
@@ -17,7 +18,7 @@ class Backing(Struct, frozen=True, kw_only=True):
     context_length: int
     max_output_tokens: int
     reasoning_efforts: tuple[str, ...]
-    vision: bool
+    vision: Vision
 
 
 class Model(Struct, frozen=True, kw_only=True):

@@ -198,17 +198,22 @@ def _endless(schema: dict[str, Any], root: dict[str, Any], seen: Place) -> Itera
                 yield from _endless(value, root, ())
 
 
+def check_name(name: str, path: str) -> None:
+    """Refuse a name at `path` that OpenAI does not take for functions and formats. Raises Invalid."""
+    if not NAME.fullmatch(name):
+        raise Invalid(
+            f"Invalid '{path}.name': string does not match pattern. Expected a string that matches the pattern "
+            "'^[a-zA-Z0-9_-]+$' of at most 64 characters.",
+            "invalid_value",
+            f"{path}.name",
+        )
+
+
 def json_format(
     name: str, schema: dict[str, Any], description: str | None, strict: bool | None, param: str
 ) -> JsonFormat:
     """Check a JSON Schema format at the path `param`. Raises Invalid."""
-    if not NAME.fullmatch(name):
-        raise Invalid(
-            f"Invalid '{param}.name': string does not match pattern. Expected a string that matches the pattern "
-            "'^[a-zA-Z0-9_-]+$' of at most 64 characters.",
-            "invalid_value",
-            f"{param}.name",
-        )
+    check_name(name, param)
     if strict:
         check_strict(schema, f"response_format '{name}'", f"{param}.schema")
     return JsonFormat(schema=schema, name=name, description=description, strict=bool(strict))

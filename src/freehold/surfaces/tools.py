@@ -1,15 +1,18 @@
 """Functions as they are offered on the wire, for every surface that offers them."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
 from freehold.core.errors import Invalid
 from freehold.core.prompt import Choice, ChoiceMode, Function
-from freehold.surfaces.schema import NAME, check_strict, is_strict
+from freehold.surfaces.schema import check_name, check_strict, is_strict
 
 MOST_FUNCTIONS = 128
+LONGEST_GRAMMAR = 65_536
+
+Syntax = Literal["text", "lark", "regex"]
 
 Name = Annotated[str, Meta(min_length=1)]
 
@@ -23,18 +26,16 @@ class FunctionBody(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     strict: bool | None = None
 
 
+class PlainFormat(Struct, frozen=True, forbid_unknown_fields=True, tag="text"):
+    """The input of a custom tool is any text."""
+
+
 def function(body: FunctionBody, path: str, default_strict: bool) -> Function:
     """Check one definition at `path`. Where `strict` is left out and `default_strict`, it is strict if it can be.
 
     Raises Invalid.
     """
-    if not NAME.fullmatch(body.name):
-        raise Invalid(
-            f"Invalid '{path}.name': string does not match pattern. Expected a string that matches the pattern "
-            "'^[a-zA-Z0-9_-]+$' of at most 64 characters.",
-            "invalid_value",
-            f"{path}.name",
-        )
+    check_name(body.name, path)
     parameters = body.parameters or {}
     if body.strict:
         check_strict(parameters or {"type": "object"}, f"function '{body.name}'", f"{path}.parameters")
@@ -49,21 +50,34 @@ def function(body: FunctionBody, path: str, default_strict: bool) -> Function:
     return Function(name=body.name, description=body.description, parameters=parameters, strict=bool(strict))
 
 
-def functions(bodies: Sequence[FunctionBody], paths: Sequence[str], default_strict: bool) -> tuple[Function, ...]:
-    """Check all definitions. Raises Invalid, also for two of one name."""
-    if len(bodies) > MOST_FUNCTIONS:
+def custom(name: str, description: str | None, syntax: Syntax, definition: str | None, path: str) -> Function:
+    """Check one custom tool at `path`. Raises Invalid."""
+    check_name(name, path)
+    if definition is not None and len(definition) > LONGEST_GRAMMAR:
+        raise Invalid(
+            f"Invalid '{path}.format': the grammar is too long. Expected at most {LONGEST_GRAMMAR} characters, but got "
+            f"{len(definition)}.",
+            "string_above_max_length",
+            f"{path}.format",
+        )
+    return Function(name=name, description=description, free=syntax, definition=definition or "")
+
+
+def unique(found: Sequence[tuple[Function, str]]) -> tuple[Function, ...]:
+    """All definitions with their paths. Raises Invalid for too many and for two of one name."""
+    if len(found) > MOST_FUNCTIONS:
         raise Invalid(
             f"Invalid 'tools': array too long. Expected an array with maximum length {MOST_FUNCTIONS}, but got an "
-            f"array with length {len(bodies)} instead.",
+            f"array with length {len(found)} instead.",
             "array_above_max_length",
             "tools",
         )
-    found: dict[str, Function] = {}
-    for body, path in zip(bodies, paths, strict=True):
-        if body.name in found:
-            raise Invalid(f"Duplicate function name '{body.name}' in 'tools'.", "invalid_value", f"{path}.name")
-        found[body.name] = function(body, path, default_strict)
-    return tuple(found.values())
+    names: set[str] = set()
+    for one, path in found:
+        if one.name in names:
+            raise Invalid(f"Duplicate tool name '{one.name}' in 'tools'.", "invalid_value", f"{path}.name")
+        names.add(one.name)
+    return tuple(one for one, _ in found)
 
 
 def choice_mode(given: str) -> ChoiceMode:

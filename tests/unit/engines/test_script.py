@@ -5,9 +5,10 @@ import time
 
 import pytest
 
-from freehold.core.deltas import Delta, Stop, Text, Usage
-from freehold.core.errors import EngineBusy, EngineFailed, Invalid
-from freehold.core.prompt import Prompt, Sampling, Turn
+from freehold.core.deltas import CallArgs, CallStart, Declined, Delta, Stop, Text, Thought, Usage
+from freehold.core.errors import EngineBusy, EngineFailed, Invalid, Unsupported
+from freehold.core.items import Logprob, TopLogprob
+from freehold.core.prompt import Choice, Function, Prompt, Sampling, Turn
 from freehold.engines.gate import Gate
 from freehold.engines.script import CONTEXT, ScriptEngine
 
@@ -58,6 +59,72 @@ def test_keeps_to_max_tokens_and_stop(sampling: Sampling, text: str, reason: str
     assert "".join(word.text for word in words if isinstance(word, Text)) == text
     assert isinstance(stop, Stop)
     assert (stop.reason, stop.usage.output) == (reason, len(words))
+
+
+ADD = Function(name="add")
+
+
+def offering(text: str, choice: Choice | None = None) -> Prompt:
+    return Prompt(model="script", turns=(Turn("user", text),), functions=(ADD,), choice=choice or Choice())
+
+
+def test_calls_what_it_is_told_to_where_it_is_offered() -> None:
+    *deltas, stop = asyncio.run(said(offering('!call add {"a": 1}')))
+    assert deltas == [CallStart("add"), CallArgs('{"a": '), CallArgs("1}")]
+    assert stop == Stop("stop", Usage(input=4, output=2))
+    assert asyncio.run(said(offering("!call add ")))[:-1] == [CallStart("add")]
+    for asked in (offering("!call sub 1"), offering("!call add 1", Choice("none")), prompt("!call add 1")):
+        assert asyncio.run(said(asked))[:-1] == [Text("1")]
+
+
+def test_calls_nothing_when_the_result_is_there() -> None:
+    turns = (Turn("user", "!call add 1"), Turn("tool", "2", call_id="c"))
+    asked = Prompt(model="script", turns=turns, functions=(ADD,))
+    assert asyncio.run(said(asked))[:-1] == [Text("1")]
+
+
+def test_declines_when_told_to() -> None:
+    *deltas, stop = asyncio.run(said(prompt("!refuse Not that.")))
+    assert deltas == [Declined("Not "), Declined("that.")]
+    assert stop == Stop("stop", Usage(input=3, output=2))
+
+
+@pytest.mark.parametrize(
+    ("thinking", "limit", "thought", "answer", "reason"),
+    [
+        (0, None, "", "one two three", "stop"),
+        (2, None, "one two ", "one two three", "stop"),
+        (9, None, "one two three", "one two three", "stop"),
+        (9, 4, "one two three", "one ", "length"),
+        (9, 3, "one two three", "", "length"),
+        (9, 2, "one two ", "", "length"),
+        (1, 4, "one ", "one two three", "stop"),
+    ],
+)
+def test_thinks_first_as_far_as_its_budget_goes(
+    thinking: int, limit: int | None, thought: str, answer: str, reason: str
+) -> None:
+    turns = (Turn("user", "one two three"),)
+    asked = Prompt(model="script", turns=turns, sampling=Sampling(max_tokens=limit), thinking=thinking)
+    *deltas, stop = asyncio.run(said(asked))
+    assert "".join(delta.text for delta in deltas if isinstance(delta, Thought)) == thought
+    assert "".join(delta.text for delta in deltas if isinstance(delta, Text)) == answer
+    assert all(isinstance(delta, Thought) for delta in deltas[: len(thought.split())])
+    usage = Usage(input=3, output=len(thought.split()) + len(answer.split()), reasoning=len(thought.split()))
+    assert stop == Stop(reason, usage)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("alternatives", [0, 1, 20])
+def test_is_certain_of_every_word(alternatives: int) -> None:
+    first, _ = asyncio.run(said(prompt("é", Sampling(logprobs=alternatives))))
+    tops = (TopLogprob("é", (195, 169), 0.0),) if alternatives else ()
+    assert first == Text("é", (Logprob("é", (195, 169), 0.0, tops),))
+
+
+def test_has_no_tokens_to_be_biased() -> None:
+    with pytest.raises(Unsupported) as refused:
+        asyncio.run(engine().admit(prompt("a", Sampling(logit_bias={1: 1.0}))))
+    assert refused.value.param == "logit_bias"
 
 
 def test_crashes_when_told_to() -> None:

@@ -42,3 +42,36 @@ def test_bad_values_name_their_parameter(query: str, param: str, code: str) -> N
     with pytest.raises(Invalid) as caught:
         read(query)
     assert (caught.value.param, caught.value.code) == (param, code)
+
+
+class Filtered(Struct, forbid_unknown_fields=True):
+    metadata: dict[str, Annotated[str, Meta(max_length=3)]] | None = None
+    model: str | None = None
+
+
+def read_filtered(query: str) -> Filtered:
+    return read_query(Request({"type": "http", "query_string": query.encode(), "headers": []}), Filtered)
+
+
+def test_objects_are_read_key_by_key() -> None:
+    assert read_filtered("metadata[a]=1&metadata%5Bb c%5D=&model=m") == Filtered({"a": "1", "b c": ""}, "m")
+    assert read_filtered("metadata[a[0]]=1") == Filtered({"a[0]": "1"})
+    assert read_filtered("") == Filtered()
+
+
+@pytest.mark.parametrize(
+    ("query", "param", "code"),
+    [
+        ("metadata=1", "metadata", "invalid_type"),
+        ("metadata[]=1", "metadata", "invalid_type"),
+        ("metadata[a=1", "metadata[a", "unknown_parameter"),
+        ("metadata[a]=1&metadata=2", "metadata", "invalid_type"),
+        ("metadata=2&metadata[a]=1", "metadata", "invalid_type"),
+        ("metadata[a]=1234", "metadata", "string_above_max_length"),
+        ("model[a]=1", "model[a]", "unknown_parameter"),
+    ],
+)
+def test_objects_that_are_none_name_their_parameter(query: str, param: str, code: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        read_filtered(query)
+    assert (caught.value.param, caught.value.code) == (param, code)

@@ -11,7 +11,8 @@ from sqlalchemy import Connection, insert, select, text
 
 from freehold.core.errors import StorageFailed
 from freehold.storage.database import TOGETHER, Database, open_database
-from freehold.storage.repos.responses import ItemRow, ResponseRows
+from freehold.storage.repos.items import ItemRow
+from freehold.storage.repos.responses import ResponseRows
 from freehold.storage.tables import keys
 
 URL = "sqlite:///freehold.db"
@@ -20,7 +21,8 @@ WRITE_UNTIL_KILLED = """
 import asyncio, itertools, sys
 from pathlib import Path
 from freehold.storage.database import open_database
-from freehold.storage.repos.responses import ItemRow, ResponseRow, ResponseRows
+from freehold.storage.repos.items import ItemRow
+from freehold.storage.repos.responses import ResponseRow, ResponseRows
 
 async def write(rows, writer):
     for number in itertools.count():

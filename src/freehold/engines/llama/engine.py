@@ -8,29 +8,35 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from msgspec import Struct
 from msgspec.structs import replace
 
-from freehold.core.deltas import Delta, Stop, Text, Usage
+from freehold.core.deltas import Delta, Stop, Text, Thought, Usage
 from freehold.core.errors import EngineFailed, Invalid, NotFound
+from freehold.core.items import Logprob
 from freehold.core.ports import Engine, Load, Served
-from freehold.core.prompt import Prompt
+from freehold.core.prompt import Function, Prompt, Turn
 from freehold.engines.gate import Gate
-from freehold.engines.llama.grammar import grammar
-from freehold.engines.parsers.calls import Calls
+from freehold.engines.llama.grammar import Grammars
+from freehold.engines.llama.projector import find_projector
+from freehold.engines.parsers.calls import Calls, Found
 from freehold.engines.parsers.render import offered, render
+from freehold.engines.parsers.thoughts import TAGS, Notation, trained
 from freehold.engines.registry import EngineSpec, Find
 from freehold.engines.worker.client import StartFailed, Worker, open_worker
-from freehold.engines.worker.messages import Done, Failed, Generate, Open, Piece, Ready, Refused
+from freehold.engines.worker.messages import Done, Failed, Generate, Open, Piece, Ready, Refused, Thinking
 
 _BACKEND = "freehold.engines.llama.model:LlamaModel"
 _MOST_OUTPUT = 4_096
+_CLOSING = 16  # tokens that the end of a thought may take
 _ERROR_LINE = re.compile(r"^[\d.]+ E +[^:]*: *(?:error loading model: *)?(.+)$")
 
 
 class Seat(Struct, frozen=True):
-    """A model that is served: the process that runs it and the gate before it."""
+    """A model that is served: the process that runs it, the gate before it, and how it writes down its thoughts."""
 
     served: Served
     worker: Worker
     gate: Gate
+    notation: Notation
+    vocabulary: int
 
 
 @asynccontextmanager
@@ -57,6 +63,7 @@ class LlamaEngine:
 
     def __init__(self, seats: Mapping[str, Seat]) -> None:
         self._seats = seats
+        self._grammars = Grammars()
 
     @property
     def models(self) -> tuple[Served, ...]:
@@ -76,13 +83,16 @@ class LlamaEngine:
     async def admit(self, prompt: Prompt) -> Prompt:
         """Return the prompt with the tokens that the model will read.
 
-        Raises Invalid when they do not fit the context or the model's chat template does not take these turns, NotFound
-        for a model that is not served here, EngineBusy, EngineFailed.
+        Raises Invalid when they do not fit the context, the model's chat template does not take these turns, or the
+        model cannot be held to a schema or grammar; NotFound for a model that is not served here, EngineBusy,
+        EngineFailed.
         """
         seat = self._find(prompt.model)
         seat.gate.check()
+        self._grammars.check(prompt)
+        _check_biases(prompt, seat.vocabulary)
         try:
-            tokens = await seat.worker.tokenize(render(prompt))
+            tokens = await seat.worker.tokenize(*_written(prompt, seat))
         except Refused as refusal:
             raise Invalid(str(refusal), param="input") from refusal
         if len(tokens) >= seat.served.context:
@@ -103,7 +113,7 @@ class LlamaEngine:
         if not prompt.tokens:
             prompt = await self.admit(prompt)
         seat = self._find(prompt.model)
-        request = _request(prompt, seat.served)
+        request = _request(prompt, seat, self._grammars.write(prompt))
         if not request.limit:
             yield Stop("length", Usage(input=len(prompt.tokens)))
             return
@@ -114,21 +124,27 @@ class LlamaEngine:
             place.release()
             raise
         answer = seat.worker.start(request, place.release)
-        calls = Calls(tuple(one.name for one in offered(prompt)))
-        read = calls.feed if offered(prompt) else _plain
+        reader = Reader(offered(prompt), recording=bool(request.grammar))
         try:
             while True:
                 for message in await answer.take():
                     if type(message) is Piece:
-                        for delta in read(message.text):
+                        for delta in reader.read(message):
                             yield delta
                     else:
-                        for delta in calls.end():
+                        for delta in reader.end():
                             yield delta
+                        self._check(request, reader, message)
                         yield _stop(message)
                         return
         finally:
             answer.close()
+
+    def _check(self, request: Generate, reader: "Reader", message: Piece | Done | Failed) -> None:
+        """Raise EngineFailed for a finished answer that is not what it was held to."""
+        whole = isinstance(message, Done) and message.reason == "stop" and not request.stop
+        if whole and request.grammar and not self._grammars.holds(request.grammar, reader.answer):
+            raise EngineFailed("The engine did not keep to the schema or grammar of the request.")
 
     def _find(self, model: str) -> Seat:
         seat = self._seats.get(model)
@@ -137,32 +153,98 @@ class LlamaEngine:
         return seat
 
 
-def _plain(text: str) -> tuple[Text]:
-    return (Text(text),)
+class Reader:
+    """Turns the pieces of an answer into deltas: thoughts, text and calls of the functions that are offered."""
+
+    def __init__(self, functions: tuple[Function, ...], recording: bool = False) -> None:
+        """`recording` keeps the answer as it was written, for `answer`."""
+        self._calls = Calls(functions) if functions else None
+        self._logprobs: tuple[Logprob, ...] = ()
+        self._written: list[str] | None = [] if recording else None
+
+    @property
+    def answer(self) -> str:
+        """What the model wrote after its thoughts, as far as it was recorded."""
+        return "".join(self._written or ())
+
+    def read(self, piece: Piece) -> Sequence[Delta]:
+        """Return what a piece holds, as far as it is certain."""
+        if piece.thought:
+            return (Thought(piece.text),)
+        if self._written is not None:
+            self._written.append(piece.text)
+        if self._calls is None:
+            return (Text(piece.text, piece.logprobs),)
+        self._logprobs += piece.logprobs
+        return self._told(self._calls.feed(piece.text))
+
+    def end(self) -> Sequence[Delta]:
+        """Return what was not certain before: the answer is over."""
+        return () if self._calls is None else self._told(self._calls.end())
+
+    def _told(self, found: Sequence[Found]) -> Sequence[Delta]:
+        """Give text the log-probabilities of the tokens since the last text; those of calls are not told."""
+        if not self._logprobs or not found:
+            return found
+        logprobs, self._logprobs = self._logprobs, ()
+        told: list[Delta] = []
+        for one in found:
+            if isinstance(one, Text):
+                told.append(Text(one.text, logprobs))
+                logprobs = ()
+            else:
+                told.append(one)
+        return told
 
 
-def _request(prompt: Prompt, served: Served) -> Generate:
-    wanted = prompt.sampling
-    room = min(served.context - len(prompt.tokens), served.max_output)
+def _check_biases(prompt: Prompt, vocabulary: int) -> None:
+    for token in prompt.sampling.logit_bias:
+        if token >= vocabulary:
+            raise Invalid(
+                f"Invalid key in 'logit_bias': {token}. The model behind this name has {vocabulary} tokens.",
+                "invalid_value",
+                "logit_bias",
+            )
+
+
+def _request(prompt: Prompt, seat: Seat, grammar: str) -> Generate:
+    wanted, served, notation = prompt.sampling, seat.served, seat.notation
+    turns, begun = _written(prompt, seat) if any(turn.images for turn in prompt.turns) else ((), "")
+    room = min(served.context - len(prompt.tokens) - (_CLOSING if prompt.thinking else 0), served.max_output)
     return Generate(
         id=0,
         tokens=prompt.tokens,
-        limit=room if wanted.max_tokens is None else max(0, min(wanted.max_tokens, room)),
+        limit=max(0, room if wanted.max_tokens is None else min(wanted.max_tokens, room)),
         temperature=wanted.temperature,
         top_p=wanted.top_p,
         stop=wanted.stop,
         seed=wanted.seed,
         presence_penalty=wanted.presence_penalty,
         frequency_penalty=wanted.frequency_penalty,
-        grammar=grammar(prompt),
+        grammar=grammar,
+        thinking=Thinking(prompt.thinking, notation.ending, notation.closing) if prompt.thinking else None,
+        logit_bias=tuple(wanted.logit_bias.items()),
+        logprobs=wanted.logprobs,
+        turns=turns,
+        begun=begun,
     )
+
+
+def _written(prompt: Prompt, seat: Seat) -> tuple[tuple[Turn, ...], str]:
+    """The turns as the model reads them, and what its answer is to begin with."""
+    trained = seat.served.thinking == "trained"
+    begun = seat.notation.opening if prompt.thinking else seat.notation.skipped if trained else ""
+    return render(prompt, prompted=not trained), begun
 
 
 def _stop(message: Piece | Done | Failed) -> Stop:
     """Return the last delta of an answer; raises EngineFailed for one that did not come to its end."""
     match message:
         case Done(reason="stop" | "length" as reason):
-            return Stop(reason, Usage(input=message.input, cached=message.cached, output=message.output))
+            usage = Usage(
+                input=message.input, cached=message.cached, output=message.output, reasoning=message.reasoning
+            )
+            return Stop(reason, usage)
         case Failed():
             raise EngineFailed(message.message)
         case _:
@@ -171,6 +253,7 @@ def _stop(message: Piece | Done | Failed) -> Stop:
 
 async def _seat(spec: EngineSpec, name: str, find: Find, stack: AsyncExitStack) -> Seat:
     path = await asyncio.to_thread(find, name)
+    projector = await asyncio.to_thread(find_projector, spec, path)
     opening = Open(
         backend=_BACKEND,
         path=str(path),
@@ -179,12 +262,14 @@ async def _seat(spec: EngineSpec, name: str, find: Find, stack: AsyncExitStack) 
         context=spec.context,
         pool=spec.pool,
         threads=spec.threads,
+        projector=None if projector is None else str(projector),
     )
     try:
         worker, ready = await stack.enter_async_context(open_worker(opening))
     except StartFailed as failure:
         raise EngineFailed(f"The model {name!r} could not be loaded from {path}: {_why(failure)}.") from failure
-    return Seat(_served(name, ready), worker, Gate(spec.slots, spec.queue, ready.pool))
+    gate = Gate(spec.slots, spec.queue, ready.pool)
+    return Seat(_served(name, ready), worker, gate, trained(ready.template) or TAGS, ready.vocabulary)
 
 
 def _served(name: str, ready: Ready) -> Served:
@@ -195,9 +280,12 @@ def _served(name: str, ready: Ready) -> Served:
         created=ready.created,
         backend=ready.backend,
         fingerprint=ready.fingerprint,
+        vision="native" if ready.sees else "none",
         temperature=ready.temperature,
         top_p=ready.top_p,
         constrained=True,
+        logprobs=True,
+        thinking="trained" if trained(ready.template) else "prompted",
     )
 
 

@@ -28,7 +28,7 @@ Value = int | float | bool | str
 
 
 def read_header(path: Path) -> Mapping[str, Value]:
-    """Return the single values of the header by key, e.g. `llama.context_length`; arrays are left out.
+    """Return the values of the header by key, e.g. `llama.context_length`; of an array, the number of its values.
 
     Raises ValueError, with a sentence for a person, when the file is not a GGUF file that llama.cpp reads.
     """
@@ -49,12 +49,12 @@ def _pairs(file: BinaryIO, count: int):
     for _ in range(count):
         key, kind = _string(file), _unpack(_U32, file)
         if kind == _ARRAY:
-            _skip_array(file)
+            yield key, _skip_array(file)
         else:
             yield key, _string(file) if kind == _STRING else _unpack(_number(kind), file)
 
 
-def _skip_array(file: BinaryIO) -> None:
+def _skip_array(file: BinaryIO) -> int:
     kind, count = _unpack(_U32, file), _unpack(_U64, file)
     if kind == _STRING:
         for _ in range(count):
@@ -64,6 +64,7 @@ def _skip_array(file: BinaryIO) -> None:
             _skip_array(file)
     else:
         file.seek(count * _number(kind).size, 1)
+    return count
 
 
 def _number(kind: int) -> Struct:

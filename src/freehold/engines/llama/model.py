@@ -11,11 +11,14 @@ from typing import Any
 
 import xllamacpp
 from msgspec import Struct, json
+from msgspec.structs import replace
 
+from freehold.core.items import Logprob
 from freehold.core.prompt import Turn
 from freehold.engines.llama.header import read_header
 from freehold.engines.llama.sampling import defaults, sampling
-from freehold.engines.worker.messages import Done, Generate, Open, Ready, Refused
+from freehold.engines.llama.sight import NativeChunk, messages, native, pictures
+from freehold.engines.worker.messages import Done, Generate, Open, Piece, Ready, Refused
 
 _NATIVE: Any = xllamacpp  # a compiled module, in which type checkers see nothing
 _SOCKET = "llama.sock"
@@ -28,10 +31,17 @@ _WARNINGS = 2
 _ATTEMPTS = 4
 _OVERFLOW = "Context size has been exceeded"
 _COUNT_SECONDS = 60.0
+_SILENT_SECONDS = 600.0
+_DATA = b"data: "
+
+
+class _Logprobs(Struct, frozen=True):
+    content: tuple[Logprob, ...] = ()
 
 
 class _Choice(Struct, frozen=True):
     text: str = ""
+    logprobs: _Logprobs | None = None
     finish_reason: str | None = None
 
 
@@ -58,6 +68,10 @@ class _Chunk(Struct, frozen=True):
 
 class _Rendered(Struct, frozen=True):
     prompt: str
+
+
+class _Whole(Struct, frozen=True):
+    input_tokens: int
 
 
 class _Counted(Struct, frozen=True):
@@ -87,6 +101,7 @@ class LlamaModel:
         os.chdir(opening.folder)
         self._server: Any = _NATIVE.Server(_parameters(opening, path, pool, self._key))
         self._chunks = json.Decoder(_Chunk)
+        self._native = json.Decoder(NativeChunk)
         temperature, top_p = defaults(self._header)
         self.ready = Ready(
             context=context,
@@ -96,33 +111,75 @@ class LlamaModel:
             fingerprint=_fingerprint(path),
             temperature=temperature,
             top_p=top_p,
+            vocabulary=int(self._header.get("tokenizer.ggml.tokens", 0)),
+            template=str(self._header.get("tokenizer.chat_template", "")),
+            sees=opening.projector is not None,
         )
 
-    def tokenize(self, turns: tuple[Turn, ...]) -> tuple[int, ...]:
-        """Return the tokens of the turns as the model's chat template writes them.
+    def tokenize(self, turns: tuple[Turn, ...], begun: str) -> tuple[int, ...]:
+        """Return the tokens of the turns as the model's chat template writes them, and of `begun` after them.
 
         Raises Refused when the template does not take these turns, RuntimeError when llama.cpp does not answer.
         """
-        messages = [{"role": turn.speaker, "content": turn.text} for turn in turns]
-        rendered = self._ask("/apply-template", {"messages": messages}, _Rendered)
-        return self._count(rendered.prompt, special=True)
+        rendered = self._render(turns)
+        tokens = self._count(_continued(rendered, begun), special=True)
+        if not any(turn.images for turn in turns):
+            return tokens
+        shown = {"messages": messages(turns, pictures=True)}
+        whole = self._ask("/v1/chat/completions/input_tokens", shown, _Whole).input_tokens
+        # An image has no tokens that could be told, only a number of them.
+        return (0,) * (whole + len(tokens) - len(self._count(rendered, special=True)))
 
-    def generate(self, request: Generate, say: Callable[[str], bool]) -> Done:
-        """Answer the request's tokens, giving each piece of text to `say` until it returns True.
+    def generate(self, request: Generate, say: Callable[[Piece], bool]) -> Done:
+        """Think where that is asked for, then answer the request's tokens; each piece goes to `say` until it says True.
 
         Raises Refused for a prompt that llama.cpp does not take, RuntimeError when it fails.
         """
+        thinking = request.thinking
+        if thinking is None:
+            return self._write(request, say)
+        thoughts: list[str] = []
+
+        def think(piece: Piece) -> bool:
+            thoughts.append(piece.text)
+            return say(replace(piece, thought=True))
+
+        budget = min(thinking.limit, request.limit)
+        first = replace(request, limit=budget, stop=(thinking.ending,), grammar="", logprobs=None, logit_bias=())
+        thought = self._write(first, think)
+        if thought.reason == "cancelled" or thought.output >= request.limit:
+            return replace(thought, reasoning=thought.output)
+        between = self._count("".join(thoughts), special=False) + self._count(
+            thinking.closing, special=True, begin=False
+        )
+        rest = replace(
+            request,
+            tokens=request.tokens + between,
+            limit=request.limit - thought.output,
+            begun=request.begun + "".join(thoughts) + thinking.closing,
+        )
+        answer = self._write(rest, say)
+        return replace(
+            answer,
+            input=len(request.tokens),
+            cached=thought.cached,
+            output=thought.output + answer.output,
+            reasoning=thought.output,
+        )
+
+    def _write(self, request: Generate, say: Callable[[Piece], bool]) -> Done:
+        """Answer the request's tokens, as often as llama.cpp drops the answer."""
         said: list[str] = []
         written: tuple[int, ...] = ()
 
-        def hear(text: str) -> bool:
-            said.append(text)
-            return say(text)
+        def hear(piece: Piece) -> bool:
+            said.append(piece.text)
+            return say(piece)
 
         attempts = 1
         while True:
             try:
-                end = self._complete(request, written, hear)
+                end = self._complete(request, "".join(said), written, hear)
             except _Overflow:
                 # llama.cpp drops every running answer when a slot that it is about to reuse still holds its old prompt
                 # and the new ones find no room beside it. It has cleared them all by then: go on where we were.
@@ -137,28 +194,63 @@ class LlamaModel:
                 cached = min(end.cached, len(request.tokens))
                 return Done(request.id, end.reason, len(request.tokens), cached, len(written) + end.output)
 
-    def _complete(self, request: Generate, written: tuple[int, ...], say: Callable[[str], bool]) -> Done:
-        run = _Run(request.id, say, self._chunks)
+    def _complete(self, request: Generate, said: str, written: tuple[int, ...], say: Callable[[Piece], bool]) -> Done:
+        """Go on where `said`, whose tokens are `written`, ends."""
+        sees = self.ready.sees
+        run = _Run(request, say, self._seen if sees else self._chunks.decode)
         body = sampling(request, self._header) | {
-            "prompt": request.tokens + written,
+            "prompt": self._sight(request, said) if request.turns else request.tokens + written,
             "max_tokens": request.limit - len(written),
             "stream": True,
             "cache_prompt": True,
             "return_progress": True,
         }
-        self._server.handle_completions(json.encode(body).decode(), run.take)
+        if sees:
+            self._stream(native(body), run.take)
+        else:
+            self._server.handle_completions(json.encode(body).decode(), run.take)
         return run.end()
 
-    def _count(self, text: str, special: bool) -> tuple[int, ...]:
-        body = {"content": text, "add_special": special, "parse_special": special}
+    def _sight(self, request: Generate, said: str) -> dict[str, Any]:
+        """A prompt with images. The marks of their places are made up anew by each process: nobody can guess them."""
+        prompt = _continued(self._render(request.turns), request.begun) + said
+        return {"prompt_string": prompt, "multimodal_data": pictures(request.turns)}
+
+    def _stream(self, body: dict[str, Any], take: Callable[[bytes], bool]) -> None:
+        """Ask for a completion over the listener; closing the line stops it. The native call takes no images."""
+        line = _Line(_SOCKET, _SILENT_SECONDS)
+        try:
+            reply = self._send(line, "/completion", body)
+            if reply.status != http.HTTPStatus.OK:
+                take(reply.read())
+                return
+            for row in reply:
+                if row.startswith(_DATA) and take(row.removeprefix(_DATA)):
+                    return
+        finally:
+            line.close()
+
+    def _seen(self, data: bytes | str) -> _Chunk:
+        chunk = self._native.decode(data)
+        if chunk.error is not None:
+            return _Chunk(error=_Error(chunk.error.message, chunk.error.code))
+        ending = ("length" if chunk.stop_type == "limit" else "stop") if chunk.stop else None
+        choice = _Choice(chunk.content, _Logprobs(chunk.completion_probabilities), ending)
+        details = _Details(chunk.timings.cache_n)
+        return _Chunk((choice,), _Usage(chunk.tokens_evaluated, chunk.tokens_predicted, details))
+
+    def _render(self, turns: tuple[Turn, ...]) -> str:
+        return self._ask("/apply-template", {"messages": messages(turns, pictures=False)}, _Rendered).prompt
+
+    def _count(self, text: str, special: bool, begin: bool = True) -> tuple[int, ...]:
+        """Return the tokens of a text; `special` ones are read in it, and the one that begins all is put before it."""
+        body = {"content": text, "add_special": special and begin, "parse_special": special}
         return self._ask("/tokenize", body, _Counted).tokens
 
     def _ask(self, path: str, body: dict[str, Any], answer: type[Any]) -> Any:
-        line = _Line(_SOCKET)
-        headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
+        line = _Line(_SOCKET, _COUNT_SECONDS)
         try:
-            line.request("POST", path, json.encode(body), headers)
-            reply = line.getresponse()
+            reply = self._send(line, path, body)
             data = reply.read()
         finally:
             line.close()
@@ -169,21 +261,27 @@ class LlamaModel:
             raise Refused(f"The model's chat template does not take these messages: {reason}")
         raise RuntimeError(f"llama.cpp answered {reply.status} to {path}: {reason}")
 
+    def _send(self, line: "_Line", path: str, body: dict[str, Any]) -> http.client.HTTPResponse:
+        headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
+        line.request("POST", path, json.encode(body), headers)
+        return line.getresponse()
+
 
 class _Run:
     """What one call of llama.cpp has said so far. Nothing may be raised into native code: it is kept for `end`."""
 
-    def __init__(self, number: int, say: Callable[[str], bool], chunks: json.Decoder[_Chunk]) -> None:
-        self._number = number
+    def __init__(self, request: Generate, say: Callable[[Piece], bool], decode: Callable[[Any], _Chunk]) -> None:
+        self._number = request.id
+        self._alternatives = request.logprobs or 0
         self._say = say
-        self._chunks = chunks
+        self._decode = decode
         self._done: Done | None = None
         self._broken: Exception | None = None
 
-    def take(self, data: str) -> bool:
+    def take(self, data: str | bytes) -> bool:
         """Take a chunk; return True to have llama.cpp stop."""
         try:
-            return self._read(self._chunks.decode(data))
+            return self._read(self._decode(data))
         except Exception as error:  # noqa: BLE001 - raised again by end()
             self._broken = error
             return True
@@ -202,7 +300,8 @@ class _Run:
             raise kind(chunk.error.message)
         stop = False
         for choice in chunk.choices:
-            stop = self._say(choice.text)
+            logprobs = () if choice.logprobs is None else tuple(map(self._logprob, choice.logprobs.content))
+            stop = self._say(Piece(self._number, choice.text, logprobs=logprobs))
             if choice.finish_reason is not None and chunk.usage is not None:
                 usage = chunk.usage
                 cached = usage.prompt_tokens_details.cached_tokens
@@ -210,12 +309,16 @@ class _Run:
                 self._done = Done(self._number, reason, usage.prompt_tokens, cached, usage.completion_tokens)
         return stop
 
+    def _logprob(self, token: Logprob) -> Logprob:
+        """As it was asked for: llama.cpp lists at least one alternative."""
+        return replace(token, top_logprobs=token.top_logprobs[: self._alternatives])
+
 
 class _Line(http.client.HTTPConnection):
     """An HTTP connection over a unix socket."""
 
-    def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=_COUNT_SECONDS)
+    def __init__(self, path: str, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
         self._path = path
 
     def connect(self) -> None:
@@ -223,6 +326,13 @@ class _Line(http.client.HTTPConnection):
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(self.timeout)
         self.sock.connect(self._path)
+
+
+def _continued(prompt: str, begun: str) -> str:
+    """The prompt with what the answer begins with, which some templates have begun themselves."""
+    if begun.startswith("<think>") and prompt.rstrip().endswith("<think>"):
+        prompt = prompt.rstrip().removesuffix("<think>")
+    return prompt + begun
 
 
 def _sizes(opening: Open, header: Any) -> tuple[int, int]:
@@ -249,6 +359,9 @@ def _parameters(opening: Open, path: Path, pool: int, key: str) -> Any:
     p.hostnames = [_SOCKET]
     p.api_keys = [key]
     p.n_threads_http = 2
+    if opening.projector is not None:
+        p.mmproj.path = opening.projector
+        p.n_threads_http += opening.slots  # each answer holds one
     p.ui = False
     p.offline = True
     p.warmup = False

@@ -39,6 +39,10 @@ def sampling(request: Generate, header: Mapping[str, Any]) -> dict[str, Any]:
         settings |= {"top_k": 1, "top_p": 1.0, "min_p": 0.0}  # the same token, without sorting the vocabulary first
     elif request.temperature is not None or request.top_p is not None:
         settings |= {"top_k": 0, "min_p": 0.0}
+    if request.logit_bias:
+        settings["logit_bias"] = request.logit_bias
+    if request.logprobs is not None:
+        settings["logprobs"] = max(1, request.logprobs)
     if request.grammar:
         settings["grammar"] = request.grammar
     if request.presence_penalty or request.frequency_penalty:

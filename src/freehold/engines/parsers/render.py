@@ -22,32 +22,64 @@ For each function call, return a json object with function name and arguments wi
 {{"name": <function-name>, "arguments": <args-json-object>}}
 </tool_call>"""
 
+_CUSTOM = """You can also use these tools, whose input is plain text:
+{tools}
+
+To use one, write its name in a json object and its input on the lines below it, and nothing else, like this:
+<tool_call>
+{{"name": "{name}"}}
+the input
+</tool_call>"""
+
+TEXT_INPUT = {
+    "type": "object",
+    "properties": {"input": {"type": "string"}},
+    "required": ["input"],
+    "additionalProperties": False,
+}
+"""The arguments of a custom tool that takes any text: models know JSON better than any other notation."""
+
+_THINKING = (
+    "Before you answer, think step by step between <think> and </think>: work out what is asked and how to get there. "
+    "After </think>, give only the answer."
+)
+
 _RESULTS = "\n\nUse this to answer the question. Call a function again only if something is missing."
 """What follows the last results: without it small models make the same call again."""
 
 
-def render(prompt: Prompt) -> tuple[Turn, ...]:
-    """Return the prompt's turns with nothing but text in them."""
+def render(prompt: Prompt, prompted: bool = False) -> tuple[Turn, ...]:
+    """Return the prompt's turns with nothing but text and images in them.
+
+    `prompted` is for models that think only where they are told how.
+    """
+    kinds = {one.name: one.free for one in prompt.functions}
     turns: list[Turn] = []
     for turn in prompt.turns:
         if turn.speaker == "tool":
             result = f"<tool_response>\n{turn.text}\n</tool_response>"
             if turns and turns[-1].call_id is not None:
-                turns[-1] = Turn("user", f"{turns[-1].text}\n{result}", call_id=turn.call_id)
+                before = turns.pop()
+                result = f"{before.text}\n{result}"
+                images = before.images + turn.images
             else:
-                turns.append(Turn("user", result, call_id=turn.call_id))
+                images = turn.images
+            turns.append(Turn("user", result, call_id=turn.call_id, images=images))
         else:
+            thought = [f"<think>\n{turn.thought}\n</think>\n"] if turn.thought else []
             said = [turn.text] if turn.text or not turn.calls else []
-            turns.append(Turn(turn.speaker, "\n".join((*said, *map(_call, turn.calls)))))
+            text = "\n".join((*thought, *said, *(_call(call, kinds.get(call.name)) for call in turn.calls)))
+            turns.append(Turn(turn.speaker, text, images=turn.images))
     if turns and turns[-1].call_id is not None:
-        turns[-1] = Turn("user", turns[-1].text + _RESULTS)
-    rules = [*_tools(prompt), *_format(prompt.format)]
+        turns[-1] = Turn("user", turns[-1].text + _RESULTS, images=turns[-1].images)
+    thinking = [_THINKING] if prompt.thinking and prompted else []
+    rules = [*_tools(prompt), *_format(prompt.format), *thinking]
     if rules:
         if turns and turns[0].speaker == "system":
-            turns[0] = Turn("system", "\n\n".join((turns[0].text, *rules)))
+            turns[0] = Turn("system", "\n\n".join((turns[0].text, *rules)), images=turns[0].images)
         else:
             turns.insert(0, Turn("system", "\n\n".join(("You are a helpful assistant.", *rules))))
-    return tuple(Turn(turn.speaker, turn.text) for turn in turns)
+    return tuple(Turn(turn.speaker, turn.text, images=turn.images) for turn in turns)
 
 
 def offered(prompt: Prompt) -> tuple[Function, ...]:
@@ -59,18 +91,29 @@ def offered(prompt: Prompt) -> tuple[Function, ...]:
 
 
 def _tools(prompt: Prompt) -> list[str]:
-    functions = offered(prompt)
-    if not functions:
-        return []
-    signatures = "\n".join(_signature(one) for one in functions)
-    rules = [_TOOLS.format(signatures=signatures)]
-    if prompt.choice.mode == "required":
+    functions = [one for one in offered(prompt) if one.free in (None, "text")]
+    custom = [one for one in offered(prompt) if one.free in ("lark", "regex")]
+    rules: list[str] = []
+    if functions:
+        rules.append(_TOOLS.format(signatures="\n".join(map(_signature, functions))))
+    if custom:
+        rules.append(_CUSTOM.format(tools="\n".join(map(_about, custom)), name=custom[0].name))
+    if rules and prompt.choice.mode == "required":
         rules.append("You must call a function now.")
     return rules
 
 
+def _about(tool: Function) -> str:
+    lines = [f"- {tool.name}: {tool.description or 'no description'}"]
+    if tool.definition:
+        kind = "this regular expression" if tool.free == "regex" else "this Lark grammar"
+        lines.append(f"  Its input follows {kind}:\n{tool.definition}")
+    return "\n".join(lines)
+
+
 def _signature(function: Function) -> str:
-    signature = {"name": function.name, "description": function.description or "", "parameters": function.parameters}
+    parameters = TEXT_INPUT if function.free else function.parameters
+    signature = {"name": function.name, "description": function.description or "", "parameters": parameters}
     return json.encode({"type": "function", "function": signature}).decode()
 
 
@@ -84,6 +127,11 @@ def _format(wanted: JsonFormat | None) -> list[str]:
     return [f"Answer with JSON{about} that follows this JSON schema, and with nothing else:\n{schema}"]
 
 
-def _call(call: Call) -> str:
+def _call(call: Call, kind: str | None) -> str:
     name = json.encode(call.name).decode()
+    if call.free and kind in (None, "text"):
+        arguments = json.encode({"input": call.arguments}).decode()
+        return f'<tool_call>\n{{"name": {name}, "arguments": {arguments}}}\n</tool_call>'
+    if call.free:
+        return f'<tool_call>\n{{"name": {name}}}\n{call.arguments}\n</tool_call>'
     return f'<tool_call>\n{{"name": {name}, "arguments": {call.arguments}}}\n</tool_call>'

@@ -131,13 +131,16 @@ class Worker:
         if self._trouble is not None:
             raise EngineFailed(f"The engine is down and could not be restarted: {self._trouble}")
 
-    async def tokenize(self, turns: tuple[Turn, ...]) -> tuple[int, ...]:
-        """Return the tokens of the turns; raises Refused for their content, else as `up` does."""
+    async def tokenize(self, turns: tuple[Turn, ...], begun: str = "") -> tuple[int, ...]:
+        """Return the tokens of the turns and of what the answer is to begin with.
+
+        Raises Refused for their content, else as `up` does.
+        """
         await self.up()
         number = next(self._numbers)
         self._counts[number] = asyncio.get_running_loop().create_future()
         try:
-            self._send(Tokenize(number, turns))
+            self._send(Tokenize(number, turns, begun))
             async with asyncio.timeout(self._timing.counting):
                 return await self._counts[number]
         except TimeoutError:

@@ -46,14 +46,14 @@ class Backend(Protocol):
 
     ready: Ready
 
-    def tokenize(self, turns: tuple[Turn, ...]) -> tuple[int, ...]:
-        """Return the tokens of the turns; raises Refused."""
+    def tokenize(self, turns: tuple[Turn, ...], begun: str) -> tuple[int, ...]:
+        """Return the tokens of the turns and of what the answer is to begin with; raises Refused."""
         ...
 
-    def generate(self, request: Generate, say: Callable[[str], bool]) -> Done:
+    def generate(self, request: Generate, say: Callable[[Piece], bool]) -> Done:
         """Work on one request, in the calling thread; raises Refused.
 
-        Each piece of text, or "" where there is only progress, is given to `say`, which returns True when the work must
+        Each piece, without text where there is only progress, is given to `say`, which returns True when the work must
         stop.
         """
         ...
@@ -89,14 +89,14 @@ class Host:
                     raise ValueError("a worker can only be opened once")
 
     def _tokenize(self, message: Tokenize) -> FromWorker:
-        return Tokens(message.id, self._backend.tokenize(message.turns))
+        return Tokens(message.id, self._backend.tokenize(message.turns, message.begun))
 
     def _generate(self, message: Generate) -> FromWorker:
         number, cancelled = message.id, self._cancelled
 
-        def say(text: str) -> bool:
-            if text:
-                self._send(Piece(number, text))
+        def say(piece: Piece) -> bool:
+            if piece.text:
+                self._send(piece)
             return cancelled[number]
 
         try:

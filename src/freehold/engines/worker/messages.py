@@ -7,6 +7,7 @@ is about the worker as a whole. The client opens with `Open`, the worker answers
 
 from msgspec import Struct, msgpack
 
+from freehold.core.items import Logprob
 from freehold.core.prompt import Turn
 
 
@@ -28,19 +29,34 @@ class Open(Struct, frozen=True, kw_only=True, array_like=True, tag=1):
     context: int | None
     pool: int | None
     threads: int | None
+    projector: str | None = None
 
 
 class Tokenize(Struct, frozen=True, array_like=True, tag=2):
-    """Render the turns with the model's chat template and count them."""
+    """Render the turns with the model's chat template and count them, with what the answer is to begin with."""
 
     id: int
     turns: tuple[Turn, ...]
+    begun: str = ""
+
+
+class Thinking(Struct, frozen=True, array_like=True):
+    """Before it answers, the model thinks for at most `limit` tokens, or until it writes `ending`.
+
+    Then `closing` is written for it, and the answer follows.
+    """
+
+    limit: int
+    ending: str
+    closing: str
 
 
 class Generate(Struct, frozen=True, kw_only=True, array_like=True, tag=3):
-    """Answer these tokens with at most `limit` more; None leaves a setting to the model.
+    """Answer these tokens with at most `limit` more, thoughts included; None leaves a setting to the model.
 
-    `grammar` is what the answer may be, in LLGuidance's Lark dialect; empty for any text.
+    `grammar` is what the answer may be, in LLGuidance's Lark dialect; empty for any text. `logprobs` asks for those of
+    each token of the answer and of that many alternatives. Where there are images, the `turns`, and what the answer
+    begins with, are what is read, and `tokens` only count it.
     """
 
     id: int
@@ -53,6 +69,11 @@ class Generate(Struct, frozen=True, kw_only=True, array_like=True, tag=3):
     presence_penalty: float
     frequency_penalty: float
     grammar: str = ""
+    thinking: Thinking | None = None
+    logit_bias: tuple[tuple[int, float], ...] = ()
+    logprobs: int | None = None
+    turns: tuple[Turn, ...] = ()
+    begun: str = ""
 
 
 class Cancel(Struct, frozen=True, array_like=True, tag=4):
@@ -68,7 +89,8 @@ class Shutdown(Struct, frozen=True, array_like=True, tag=5):
 class Ready(Struct, frozen=True, kw_only=True, array_like=True, tag=11):
     """The model is loaded. `context` and `pool` are in tokens, `created` is a unix time.
 
-    `temperature` and `top_p` are the model's own, for requests that name none.
+    `temperature` and `top_p` are the model's own, for requests that name none. `vocabulary` counts its tokens,
+    `template` is its chat template. One that `sees` takes images.
     """
 
     context: int
@@ -78,6 +100,9 @@ class Ready(Struct, frozen=True, kw_only=True, array_like=True, tag=11):
     fingerprint: str
     temperature: float
     top_p: float
+    vocabulary: int = 0
+    template: str = ""
+    sees: bool = False
 
 
 class Tokens(Struct, frozen=True, array_like=True, tag=12):
@@ -88,20 +113,26 @@ class Tokens(Struct, frozen=True, array_like=True, tag=12):
 
 
 class Piece(Struct, frozen=True, array_like=True, tag=13):
-    """The next piece of an answer."""
+    """The next piece of an answer, or of the thought before it."""
 
     id: int
     text: str
+    thought: bool = False
+    logprobs: tuple[Logprob, ...] = ()
 
 
 class Done(Struct, frozen=True, array_like=True, tag=14):
-    """The end of an answer: `stop`, `length` or, when it was asked for, `cancelled`; with the token counts."""
+    """The end of an answer: `stop`, `length` or, when it was asked for, `cancelled`; with the token counts.
+
+    `reasoning` is the part of `output` that was thought.
+    """
 
     id: int
     reason: str
     input: int = 0
     cached: int = 0
     output: int = 0
+    reasoning: int = 0
 
 
 class Failed(Struct, frozen=True, array_like=True, tag=15):

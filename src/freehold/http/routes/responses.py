@@ -7,20 +7,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from freehold.core.errors import Invalid
-from freehold.core.ids import random_id
+from freehold.core.ids import Mint, random_id
 from freehold.core.principal import Principal
 from freehold.http.app import Path
 from freehold.http.body import read_json
 from freehold.http.endpoint import generation, json_object
+from freehold.http.lanes import responses_socket
 from freehold.http.query import read_query
-from freehold.http.sse import EventStream, each
+from freehold.http.sse import EventStream, each, unless_gone
+from freehold.http.websocket import SocketPath
 from freehold.services.answering import Answering
 from freehold.services.responses import Responses
 from freehold.surfaces.common import OBFUSCATION
 from freehold.surfaces.decode import Decoder
 from freehold.surfaces.responses import RESPONSES
 from freehold.surfaces.responses.objects import InputTokens
-from freehold.surfaces.responses.request import CountBody, Include, parse_count
+from freehold.surfaces.responses.request import CompactBody, CountBody, Include, parse_compact, parse_count
 
 
 class RetrieveQuery(Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,6 +41,11 @@ class ListQuery(Struct, frozen=True, forbid_unknown_fields=True):
     include: list[Include] | None = None
     limit: Annotated[int, Meta(ge=1, le=100)] = 20
     order: Literal["asc", "desc"] = "desc"
+
+
+def sockets(answering: Answering, mint: Mint, max_body: int) -> list[SocketPath]:
+    """The WebSocket of the resource. `max_body` is in bytes."""
+    return [SocketPath("/v1/responses", responses_socket(answering, mint, max_body))]
 
 
 def paths(answering: Answering, responses: Responses, max_body: int) -> list[Path]:
@@ -75,7 +82,14 @@ def paths(answering: Answering, responses: Responses, max_body: int) -> list[Pat
         ask = parse_count(decode_count(await read_json(request, max_body)))
         return json_object(InputTokens(await answering.count(who, RESPONSES, ask)))
 
+    decode_compact = Decoder(CompactBody)
+
+    async def compact(request: Request, who: Principal) -> Response:
+        ask = parse_compact(decode_compact(await read_json(request, max_body)))
+        return json_object(await unless_gone(request.receive, answering.compact(who, RESPONSES, ask)))
+
     return [
+        Path("POST", "/v1/responses/compact", compact),
         Path("POST", "/v1/responses", generation(RESPONSES, answering, max_body)),
         Path("POST", "/v1/responses/input_tokens", input_tokens),
         Path("GET", "/v1/responses/{response_id}", retrieve),

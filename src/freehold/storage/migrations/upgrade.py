@@ -6,7 +6,7 @@ from sqlalchemy import Connection, inspect, text
 
 from freehold.core.errors import StorageFailed
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest revision in `versions`; a test compares the two."""
 
 

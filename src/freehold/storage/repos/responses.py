@@ -11,15 +11,10 @@ from msgspec import Struct
 from sqlalchemy import Connection, bindparam, delete, insert, literal, not_, or_, select, tuple_
 
 from freehold.core.errors import Invalid
-from freehold.storage.database import Database
+from freehold.storage.database import Database, Rows
+from freehold.storage.repos.conversations import append
+from freehold.storage.repos.items import ItemRow
 from freehold.storage.tables import items, responses
-
-
-class ItemRow(Struct, frozen=True):
-    """An item: its id and its JSON."""
-
-    id: str
-    body: bytes
 
 
 class ResponseRow(Struct, frozen=True, kw_only=True):
@@ -84,12 +79,22 @@ class ResponseRows:
 
         Nothing checks `previous`: one that was deleted meanwhile leaves a link that `history` reports as broken.
         """
-        values = {name: getattr(row, name) for name in ResponseRow.__struct_fields__}
-        rows = [
-            {"response": row.id, "position": position, "output": output, "id": item.id, "body": item.body}
-            for position, (output, item) in enumerate([(False, i) for i in inputs] + [(True, o) for o in outputs])
-        ]
-        await self._database.insert((_ADD, [values]), *([(_ADD_ITEMS, rows)] if rows else []))
+        await self._database.insert(*_rows(row, inputs, outputs))
+
+    async def add_turn(
+        self, row: ResponseRow, inputs: Sequence[ItemRow], outputs: Sequence[ItemRow], conversation: str, stored: bool
+    ) -> None:
+        """Add a response's items to a conversation and, where it is `stored`, store it too: all or nothing.
+
+        A conversation that was deleted meanwhile takes nothing.
+        """
+
+        def work(connection: Connection) -> None:
+            append(connection, row.project, conversation, [*inputs, *outputs])
+            for statement, values in _rows(row, inputs, outputs) if stored else ():
+                connection.execute(statement, values)
+
+        await self._database.write(work)
 
     async def get(self, project: str, response_id: str) -> tuple[ResponseRow, list[ItemRow]] | None:
         """Return a response and its output items."""
@@ -155,6 +160,15 @@ class ResponseRows:
             return [ItemRow(one, bodies[places[one]]) for one in page], len(ids) > start + limit
 
         return await self._database.read(work)
+
+
+def _rows(row: ResponseRow, inputs: Sequence[ItemRow], outputs: Sequence[ItemRow]) -> list[Rows]:
+    values = {name: getattr(row, name) for name in ResponseRow.__struct_fields__}
+    kept = [
+        {"response": row.id, "position": position, "output": output, "id": item.id, "body": item.body}
+        for position, (output, item) in enumerate([(False, i) for i in inputs] + [(True, o) for o in outputs])
+    ]
+    return [(_ADD, [values]), *([(_ADD_ITEMS, kept)] if kept else [])]
 
 
 def _start(ids: Sequence[str], after: str | None) -> int:

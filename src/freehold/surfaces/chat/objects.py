@@ -5,6 +5,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from freehold.core.items import Logprob
 from freehold.surfaces.errors import Envelope
 
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "function_call"]
@@ -52,6 +53,28 @@ class ToolCall(Struct, frozen=True):
     type: Literal["function"] = "function"
 
 
+class CalledTool(Struct, frozen=True):
+    """The custom tool of a call and its input."""
+
+    name: str
+    input: str
+
+
+class CustomCall(Struct, frozen=True):
+    """A call of a custom tool that the client is asked to make."""
+
+    id: str
+    custom: CalledTool
+    type: Literal["custom"] = "custom"
+
+
+class ChoiceLogprobs(Struct, frozen=True):
+    """The log-probabilities of the tokens of an answer, or of a piece of it."""
+
+    content: tuple[Logprob, ...] | None
+    refusal: tuple[Logprob, ...] | None = None
+
+
 class AssistantAnswer(Struct, frozen=True):
     """The message of a choice."""
 
@@ -59,7 +82,7 @@ class AssistantAnswer(Struct, frozen=True):
     content: str | None
     refusal: str | None = None
     annotations: tuple[Any, ...] = ()
-    tool_calls: tuple[ToolCall, ...] | UnsetType = UNSET
+    tool_calls: tuple[ToolCall | CustomCall, ...] | UnsetType = UNSET
     function_call: CalledFunction | UnsetType = UNSET
 
 
@@ -68,7 +91,7 @@ class Choice(Struct, frozen=True):
 
     index: int
     message: AssistantAnswer
-    logprobs: None
+    logprobs: ChoiceLogprobs | None
     finish_reason: FinishReason
 
 
@@ -92,13 +115,21 @@ class CallPiece(Struct, frozen=True):
     arguments: str | UnsetType = UNSET
 
 
+class InputPiece(Struct, frozen=True):
+    """A piece of a custom tool's call."""
+
+    name: str | UnsetType = UNSET
+    input: str | UnsetType = UNSET
+
+
 class ToolCallPiece(Struct, frozen=True):
     """A piece of the call number `index`."""
 
     index: int
     id: str | UnsetType = UNSET
-    type: Literal["function"] | UnsetType = UNSET
+    type: Literal["function", "custom"] | UnsetType = UNSET
     function: CallPiece | UnsetType = UNSET
+    custom: InputPiece | UnsetType = UNSET
 
 
 class ChunkDelta(Struct, frozen=True):
@@ -106,17 +137,17 @@ class ChunkDelta(Struct, frozen=True):
 
     role: Literal["assistant"] | UnsetType = UNSET
     content: str | UnsetType | None = UNSET
-    refusal: UnsetType | None = UNSET
+    refusal: str | UnsetType | None = UNSET
     tool_calls: tuple[ToolCallPiece, ...] | UnsetType = UNSET
     function_call: CallPiece | UnsetType = UNSET
 
 
 class ChunkChoice(Struct, frozen=True):
-    """The one choice of a chunk."""
+    """A piece of one choice."""
 
     index: int
     delta: ChunkDelta
-    logprobs: None = None
+    logprobs: ChoiceLogprobs | None = None
     finish_reason: FinishReason | None = None
 
 

@@ -5,9 +5,22 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from freehold.core.errors import Fault, Invalid, NotFound, Unsupported
-from freehold.core.items import FunctionCall, FunctionCallOutput, InputText, Item, Message, OutputText, Part
+from freehold.core.items import (
+    CustomToolCall,
+    FunctionCall,
+    FunctionCallOutput,
+    InputFile,
+    InputImage,
+    InputText,
+    Item,
+    Message,
+    OutputText,
+    Part,
+)
 from freehold.core.items import Refusal as RefusalPart
-from freehold.core.prompt import Ask, Choice, Function, JsonFormat, Sampling
+from freehold.core.prompt import Ask, Choice, Effort, Function, JsonFormat, Sampling, Thoughts, Verbosity
+from freehold.surfaces.chat.media import AudioPart, FilePart, ImagePart, media
+from freehold.surfaces.chat.tools import parse_choice, parse_function_call, parse_functions, parse_tools
 from freehold.surfaces.common import (
     Identifier,
     Metadata,
@@ -17,9 +30,7 @@ from freehold.surfaces.common import (
     refuse,
     refuse_stream_options,
 )
-from freehold.surfaces.decode import read
 from freehold.surfaces.schema import json_format
-from freehold.surfaces.tools import FunctionBody, choice, choice_mode, functions
 
 
 class TextPart(Struct, frozen=True, tag="text", forbid_unknown_fields=True):
@@ -32,18 +43,6 @@ class RefusalContent(Struct, frozen=True, tag="refusal", forbid_unknown_fields=T
     """A refusal that the assistant gave earlier."""
 
     refusal: str
-
-
-class ImagePart(Struct, frozen=True, tag="image_url"):
-    """An image part; refused by models without eyes."""
-
-
-class AudioPart(Struct, frozen=True, tag="input_audio"):
-    """An audio part; refused by models without ears."""
-
-
-class FilePart(Struct, frozen=True, tag="file"):
-    """A file part; refused for now."""
 
 
 Instructing = str | Annotated[tuple[TextPart, ...], Meta(min_length=1)]
@@ -86,6 +85,20 @@ class ToolCall(Struct, frozen=True, forbid_unknown_fields=True, tag="function"):
     function: CalledFunction
 
 
+class CalledTool(Struct, frozen=True, forbid_unknown_fields=True):
+    """The custom tool of a call that was made, with its input."""
+
+    name: str
+    input: str
+
+
+class CustomCall(Struct, frozen=True, forbid_unknown_fields=True, tag="custom"):
+    """A call of a custom tool that was made."""
+
+    id: str
+    custom: CalledTool
+
+
 class AssistantMessage(Struct, frozen=True, tag_field="role", tag="assistant", forbid_unknown_fields=True):
     """What the model said earlier, as the SDKs send it back."""
 
@@ -93,7 +106,7 @@ class AssistantMessage(Struct, frozen=True, tag_field="role", tag="assistant", f
     refusal: str | None = None
     name: str | None = None
     audio: dict[str, Any] | None = None
-    tool_calls: tuple[ToolCall, ...] | None = None
+    tool_calls: tuple[ToolCall | CustomCall, ...] | None = None
     function_call: CalledFunction | None = None
     annotations: list[Any] | None = None
 
@@ -111,6 +124,9 @@ class FunctionMessage(Struct, frozen=True, tag_field="role", tag="function", for
     content: str | None
     name: str
 
+
+Bias = Annotated[float, Meta(ge=-100, le=100)]
+_LONGEST_TOKEN_ID = 9
 
 ChatMessage = SystemMessage | DeveloperMessage | UserMessage | AssistantMessage | ToolMessage | FunctionMessage
 
@@ -145,42 +161,11 @@ class JsonSchemaFormat(Struct, frozen=True, tag="json_schema", forbid_unknown_fi
     json_schema: SchemaBody
 
 
-class FunctionTool(Struct, frozen=True, forbid_unknown_fields=True, tag="function"):
-    """A function, as a tool of this surface."""
+class Prediction(Struct, frozen=True, forbid_unknown_fields=True):
+    """Text that much of the answer is expected to repeat. It can only make an answer faster, never change it."""
 
-    function: FunctionBody
-
-
-class NamedFunction(Struct, frozen=True, forbid_unknown_fields=True):
-    """A function by its name."""
-
-    name: str
-
-
-class FunctionChoice(Struct, frozen=True, forbid_unknown_fields=True, tag="function"):
-    """The function that must be called."""
-
-    function: NamedFunction
-
-
-class AllowedTool(Struct, frozen=True, forbid_unknown_fields=True):
-    """One of the tools that may be called now."""
-
-    type: Literal["function"]
-    function: NamedFunction
-
-
-class Allowed(Struct, frozen=True, forbid_unknown_fields=True):
-    """The tools that may be called now."""
-
-    mode: Literal["auto", "required"]
-    tools: Annotated[tuple[AllowedTool, ...], Meta(min_length=1)]
-
-
-class AllowedTools(Struct, frozen=True, forbid_unknown_fields=True, tag="allowed_tools"):
-    """A choice among tools."""
-
-    allowed_tools: Allowed
+    type: Literal["content"]
+    content: Instructing
 
 
 class ChatBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -192,7 +177,7 @@ class ChatBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     frequency_penalty: Penalty | None = None
     function_call: str | dict[str, Any] | None = None
     functions: Annotated[list[Any], Meta(min_length=1, max_length=128)] | None = None
-    logit_bias: dict[str, int] | None = None
+    logit_bias: dict[str, Bias] | None = None
     logprobs: bool | None = None
     max_completion_tokens: Annotated[int, Meta(ge=1)] | None = None
     max_tokens: Annotated[int, Meta(ge=1)] | None = None
@@ -201,12 +186,12 @@ class ChatBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     moderation: dict[str, Any] | None = None
     n: Annotated[int, Meta(ge=1, le=128)] | None = None
     parallel_tool_calls: bool | None = None
-    prediction: dict[str, Any] | None = None
+    prediction: Prediction | None = None
     presence_penalty: Penalty | None = None
     prompt_cache_key: str | None = None
     prompt_cache_options: dict[str, Any] | None = None
     prompt_cache_retention: Literal["in_memory", "24h"] | None = None
-    reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None = None
+    reasoning_effort: Effort | None = None
     response_format: TextFormat | JsonObjectFormat | JsonSchemaFormat | None = None
     safety_identifier: Identifier | None = None
     seed: Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | None = None
@@ -221,25 +206,16 @@ class ChatBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
     top_p: TopP | None = None
     user: str | None = None
-    verbosity: Literal["low", "medium", "high"] | None = None
+    verbosity: Verbosity | None = None
     web_search_options: dict[str, Any] | None = None
 
 
 _INERT: dict[str, tuple[Any, ...]] = {
     "audio": (),
-    "logit_bias": ({},),
-    "logprobs": (False,),
     "modalities": (["text"],),
     "moderation": (),
-    "n": (1,),
-    "prediction": (),
     "prompt_cache_options": (),
     "prompt_cache_retention": ("in_memory",),
-    "reasoning_effort": ("none",),
-    "service_tier": ("auto", "default"),
-    "store": (False,),
-    "top_logprobs": (0,),
-    "verbosity": ("medium",),
     "web_search_options": (),
 }
 """Parameters that this version does not act on, each with the values that ask for nothing beyond what it does."""
@@ -255,25 +231,22 @@ def parse(body: ChatBody) -> Ask:
             "invalid_parameter_combination",
             "max_tokens",
         )
-    offered = _functions(body)
+    offered, chosen = _tools(body)
     return Ask(
         model=body.model,
         items=tuple(
             item for index, message in enumerate(body.messages) for item in _items(message, f"messages[{index}]")
         ),
+        places=_places(body.messages),
         functions=offered,
-        choice=_choice(body, offered),
+        choice=chosen,
         parallel=body.parallel_tool_calls is not False and body.functions is None,
         format=_format(body),
-        sampling=Sampling(
-            temperature=body.temperature,
-            top_p=body.top_p,
-            max_tokens=body.max_tokens if body.max_completion_tokens is None else body.max_completion_tokens,
-            stop=(body.stop,) if isinstance(body.stop, str) else body.stop or (),
-            seed=body.seed,
-            presence_penalty=body.presence_penalty or 0.0,
-            frequency_penalty=body.frequency_penalty or 0.0,
-        ),
+        thoughts=Thoughts(effort=body.reasoning_effort),
+        verbosity=body.verbosity,
+        choices=body.n or 1,
+        sampling=_sampling(body),
+        keep=body.store is True,
     )
 
 
@@ -282,47 +255,45 @@ def unknown_model(name: str, why: str) -> Fault:
     return NotFound(why, "model_not_found")
 
 
-def _functions(body: ChatBody) -> tuple[Function, ...]:
-    if body.functions is not None:
-        if body.tools:
-            raise Invalid("'functions' and 'tools' cannot be used together.", "invalid_value", "functions")
-        paths = [f"functions[{index}]" for index in range(len(body.functions))]
-        bodies = [read(one, FunctionBody, path) for one, path in zip(body.functions, paths, strict=True)]
-        return functions(bodies, paths, default_strict=False)
-    tools = body.tools or []
-    paths = [f"tools[{index}]" for index in range(len(tools))]
-    for tool, path in zip(tools, paths, strict=True):
-        if tool.get("type", "function") != "function":
-            raise Unsupported(
-                f"Unsupported value: '{path}.type' does not support '{tool['type']}' on this server. "
-                "Supported values are: 'function'.",
-                f"{path}.type",
-                "unsupported_value",
-            )
-    bodies = [read(tool, FunctionTool, path).function for tool, path in zip(tools, paths, strict=True)]
-    return functions(bodies, [f"{path}.function" for path in paths], default_strict=False)
-
-
-def _choice(body: ChatBody, offered: tuple[Function, ...]) -> Choice:
-    given = body.tool_choice if body.functions is None else body.function_call
-    if body.functions is None and body.function_call is not None:
-        raise Invalid("'function_call' is only allowed when 'functions' are specified.", None, "function_call")
-    if given is None:
-        return Choice()
-    if isinstance(given, str):
-        return choice(choice_mode(given), (), offered)
-    if body.functions is not None:
-        return choice("required", (read(given, NamedFunction, "function_call").name,), offered)
-    if given.get("type") == "allowed_tools":
-        allowed = read(given, AllowedTools, "tool_choice").allowed_tools
-        return choice(allowed.mode, tuple(tool.function.name for tool in allowed.tools), offered)
-    if given.get("type") != "function":
-        raise Unsupported(
-            "Unsupported value: 'tool_choice.type' is only supported here as 'function' or 'allowed_tools'.",
-            "tool_choice.type",
-            "unsupported_value",
+def _sampling(body: ChatBody) -> Sampling:
+    if body.top_logprobs is not None and not body.logprobs:
+        raise Invalid(
+            "The 'top_logprobs' parameter is only allowed when 'logprobs' is enabled.", "invalid_value", "top_logprobs"
         )
-    return choice("required", (read(given, FunctionChoice, "tool_choice").function.name,), offered)
+    return Sampling(
+        temperature=body.temperature,
+        top_p=body.top_p,
+        max_tokens=body.max_tokens if body.max_completion_tokens is None else body.max_completion_tokens,
+        stop=(body.stop,) if isinstance(body.stop, str) else body.stop or (),
+        seed=body.seed,
+        presence_penalty=body.presence_penalty or 0.0,
+        frequency_penalty=body.frequency_penalty or 0.0,
+        logit_bias=_biases(body.logit_bias or {}),
+        logprobs=body.top_logprobs or 0 if body.logprobs else None,
+    )
+
+
+def _biases(given: dict[str, Bias]) -> dict[int, float]:
+    for token in given:
+        if not token.isdecimal() or len(token) > _LONGEST_TOKEN_ID:
+            raise Invalid(
+                f"Invalid key in 'logit_bias': {token}. You should only be submitting non-negative integers.",
+                "invalid_value",
+                "logit_bias",
+            )
+    return {int(token): bias for token, bias in given.items()}
+
+
+def _tools(body: ChatBody) -> tuple[tuple[Function, ...], Choice]:
+    if body.functions is None:
+        if body.function_call is not None:
+            raise Invalid("'function_call' is only allowed when 'functions' are specified.", None, "function_call")
+        offered = parse_tools(body.tools)
+        return offered, parse_choice(body.tool_choice, offered)
+    if body.tools:
+        raise Invalid("'functions' and 'tools' cannot be used together.", "invalid_value", "functions")
+    offered = parse_functions(body.functions)
+    return offered, parse_function_call(body.function_call, offered)
 
 
 def _format(body: ChatBody) -> JsonFormat | None:
@@ -354,15 +325,34 @@ def _items(message: ChatMessage, path: str) -> tuple[Item, ...]:
 def _inputs(content: UserContent | Instructing, path: str) -> tuple[Part, ...]:
     if isinstance(content, str):
         return (InputText(content),)
-    for index, part in enumerate(content):
-        if not isinstance(part, TextPart):
-            kind, where = part.__struct_config__.tag, f"{path}.content[{index}].type"
+    return tuple(_part(part, f"{path}.content[{index}]") for index, part in enumerate(content))
+
+
+def _part(part: TextPart | ImagePart | AudioPart | FilePart, path: str) -> Part:
+    match part:
+        case TextPart():
+            return InputText(part.text)
+        case AudioPart():
             raise Unsupported(
-                f"Invalid value: '{kind}' at '{where}'. The model behind this name takes text only.",
-                where,
+                f"Invalid value: 'input_audio' at '{path}.type'. The model behind this name does not hear.",
+                f"{path}.type",
                 "unsupported_value",
             )
-    return tuple(InputText(part.text) for part in content if isinstance(part, TextPart))
+        case ImagePart() | FilePart():
+            return media(part, path)[0]
+
+
+def _places(messages: tuple[ChatMessage, ...]) -> dict[InputImage | InputFile, str]:
+    """Return the path of the source of each image and file."""
+    contents = [(place, one.content) for place, one in enumerate(messages) if isinstance(one, UserMessage)]
+    found = [
+        media(part, f"messages[{place}].content[{index}]")
+        for place, content in contents
+        if not isinstance(content, str)
+        for index, part in enumerate(content)
+        if isinstance(part, ImagePart | FilePart)
+    ]
+    return dict(reversed(found))
 
 
 def _assistant(message: AssistantMessage, path: str) -> tuple[Item, ...]:
@@ -375,8 +365,10 @@ def _assistant(message: AssistantMessage, path: str) -> tuple[Item, ...]:
         parts.append(OutputText(part.text) if isinstance(part, TextPart) else RefusalPart(part.refusal))
     if message.refusal is not None:
         parts.append(RefusalPart(message.refusal))
-    calls = [
+    calls: list[Item] = [
         FunctionCall(call_id=call.id, name=call.function.name, arguments=call.function.arguments)
+        if isinstance(call, ToolCall)
+        else CustomToolCall(call_id=call.id, name=call.custom.name, input=call.custom.input)
         for call in message.tool_calls or ()
     ]
     if message.function_call is not None:

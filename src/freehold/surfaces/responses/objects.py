@@ -5,7 +5,8 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from freehold.core.items import Item, Opening, OutputText, Refusal
+from freehold.core.items import Item, Logprob, Opening, OutputText, ReasoningText, Refusal, SummaryText
+from freehold.core.prompt import Template
 
 ResponseStatus = Literal["queued", "in_progress", "completed", "incomplete", "failed", "cancelled"]
 
@@ -46,6 +47,12 @@ class ResponseError(Struct, frozen=True):
     message: str
 
 
+class ConversationRef(Struct, frozen=True):
+    """The conversation that a response belongs to."""
+
+    id: str
+
+
 class Response(Struct, frozen=True, kw_only=True):
     """A Response with all the keys that it always carries."""
 
@@ -55,6 +62,7 @@ class Response(Struct, frozen=True, kw_only=True):
     status: ResponseStatus
     background: bool = False
     completed_at: int | None = None
+    conversation: ConversationRef | UnsetType = UNSET
     error: ResponseError | None = None
     frequency_penalty: float = 0.0
     incomplete_details: IncompleteDetails | None = None
@@ -68,6 +76,7 @@ class Response(Struct, frozen=True, kw_only=True):
     previous_response_id: str | None = None
     prompt_cache_key: str | None = None
     prompt_cache_retention: str | None = None
+    prompt: Template | UnsetType = UNSET
     reasoning: dict[str, Any]
     safety_identifier: str | None = None
     service_tier: str = "default"
@@ -161,22 +170,22 @@ class ItemDone(Struct, frozen=True, tag="response.output_item.done"):
 
 
 class PartAdded(Struct, frozen=True, tag="response.content_part.added"):
-    """A part of a message begins."""
+    """A part of a message or thought begins."""
 
     content_index: int
     item_id: str
     output_index: int
-    part: OutputText | Refusal
+    part: OutputText | Refusal | ReasoningText
     sequence_number: int
 
 
 class PartDone(Struct, frozen=True, tag="response.content_part.done"):
-    """A part of a message is final."""
+    """A part of a message or thought is final."""
 
     content_index: int
     item_id: str
     output_index: int
-    part: OutputText | Refusal
+    part: OutputText | Refusal | ReasoningText
     sequence_number: int
 
 
@@ -186,7 +195,7 @@ class TextDelta(Struct, frozen=True, tag="response.output_text.delta"):
     content_index: int
     delta: str
     item_id: str
-    logprobs: tuple[Any, ...]
+    logprobs: tuple[Logprob, ...]
     output_index: int
     sequence_number: int
     obfuscation: str | UnsetType = UNSET
@@ -197,7 +206,7 @@ class TextDone(Struct, frozen=True, tag="response.output_text.done"):
 
     content_index: int
     item_id: str
-    logprobs: tuple[Any, ...]
+    logprobs: tuple[Logprob, ...]
     output_index: int
     sequence_number: int
     text: str
@@ -223,24 +232,157 @@ class ArgumentsDone(Struct, frozen=True, tag="response.function_call_arguments.d
     sequence_number: int
 
 
+class InputDelta(Struct, frozen=True, tag="response.custom_tool_call_input.delta"):
+    """A piece of the input of a custom tool's call."""
+
+    delta: str
+    item_id: str
+    output_index: int
+    sequence_number: int
+    obfuscation: str | UnsetType = UNSET
+
+
+class InputDone(Struct, frozen=True, tag="response.custom_tool_call_input.done"):
+    """The whole input of a custom tool's call."""
+
+    input: str
+    item_id: str
+    output_index: int
+    sequence_number: int
+
+
+class RefusalDelta(Struct, frozen=True, tag="response.refusal.delta"):
+    """A piece of a refusal."""
+
+    content_index: int
+    delta: str
+    item_id: str
+    output_index: int
+    sequence_number: int
+    obfuscation: str | UnsetType = UNSET
+
+
+class RefusalDone(Struct, frozen=True, tag="response.refusal.done"):
+    """The whole refusal of a part."""
+
+    content_index: int
+    item_id: str
+    output_index: int
+    refusal: str
+    sequence_number: int
+
+
+class ThoughtDelta(Struct, frozen=True, tag="response.reasoning_text.delta"):
+    """A piece of what the model thinks."""
+
+    content_index: int
+    delta: str
+    item_id: str
+    output_index: int
+    sequence_number: int
+    obfuscation: str | UnsetType = UNSET
+
+
+class ThoughtDone(Struct, frozen=True, tag="response.reasoning_text.done"):
+    """A whole thought."""
+
+    content_index: int
+    item_id: str
+    output_index: int
+    sequence_number: int
+    text: str
+
+
+class SummaryAdded(Struct, frozen=True, tag="response.reasoning_summary_part.added"):
+    """A part of a thought's summary begins."""
+
+    item_id: str
+    output_index: int
+    summary_index: int
+    part: SummaryText
+    sequence_number: int
+
+
+class SummaryDelta(Struct, frozen=True, tag="response.reasoning_summary_text.delta"):
+    """A piece of a thought's summary."""
+
+    item_id: str
+    output_index: int
+    summary_index: int
+    delta: str
+    sequence_number: int
+    obfuscation: str | UnsetType = UNSET
+
+
+class SummaryTextDone(Struct, frozen=True, tag="response.reasoning_summary_text.done"):
+    """The whole text of a part of a thought's summary."""
+
+    item_id: str
+    output_index: int
+    summary_index: int
+    text: str
+    sequence_number: int
+
+
+class SummaryDone(Struct, frozen=True, tag="response.reasoning_summary_part.done"):
+    """A part of a thought's summary is final."""
+
+    item_id: str
+    output_index: int
+    summary_index: int
+    part: SummaryText
+    sequence_number: int
+
+
+class Compacting(Struct, frozen=True, tag="response.compaction.compacting"):
+    """The conversation is being compacted."""
+
+    item_id: str
+    output_index: int
+    sequence_number: int
+
+
+class Compacted(Struct, frozen=True, kw_only=True):
+    """A conversation that was compacted: what to send instead of it."""
+
+    id: str
+    object: Literal["response.compaction"] = "response.compaction"
+    created_at: int
+    output: tuple[Item, ...]
+    usage: ResponseUsage
+
+
 _encoder = msgspec.json.Encoder()
+EVENTS: tuple[type[Struct], ...] = (
+    Created,
+    InProgress,
+    Completed,
+    Incomplete,
+    Failed,
+    ItemAdded,
+    ItemDone,
+    PartAdded,
+    PartDone,
+    TextDelta,
+    TextDone,
+    ArgumentsDelta,
+    ArgumentsDone,
+    InputDelta,
+    InputDone,
+    RefusalDelta,
+    RefusalDone,
+    ThoughtDelta,
+    ThoughtDone,
+    SummaryAdded,
+    SummaryDelta,
+    SummaryTextDone,
+    SummaryDone,
+    Compacting,
+)
+"""Every kind of stream event that is sent."""
+
 _heads: dict[type, bytes] = {
-    kind: b"event: " + str(kind.__struct_config__.tag).encode() + b"\ndata: "
-    for kind in (
-        Created,
-        InProgress,
-        Completed,
-        Incomplete,
-        Failed,
-        ItemAdded,
-        ItemDone,
-        PartAdded,
-        PartDone,
-        TextDelta,
-        ArgumentsDelta,
-        ArgumentsDone,
-        TextDone,
-    )
+    kind: b"event: " + str(kind.__struct_config__.tag).encode() + b"\ndata: " for kind in EVENTS
 }
 
 

@@ -1,22 +1,34 @@
 """Events to Response objects and stream events."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import count
-from typing import Any
 
-import msgspec
 from msgspec import UNSET, Struct
+from msgspec.structs import replace
 
 from freehold.core.deltas import Usage
 from freehold.core.errors import EngineBusy, Limited
-from freehold.core.events import Closed, Ended, Event, Grew, Opened
+from freehold.core.events import Chosen, Closed, Ended, Event, Grew, Growth, Opened
 from freehold.core.ids import Clock
-from freehold.core.items import FunctionCall, Message, Opening, OutputText
+from freehold.core.items import (
+    Compaction,
+    CustomToolCall,
+    FunctionCall,
+    Logprob,
+    Message,
+    Opening,
+    OutputText,
+    Reasoning,
+    ReasoningText,
+    Refusal,
+    SummaryText,
+)
 from freehold.core.surface import Projection, Stamp
 from freehold.surfaces.common import padding
 from freehold.surfaces.responses import objects
+from freehold.surfaces.responses.begin import begin
 from freehold.surfaces.responses.objects import Response
-from freehold.surfaces.responses.request import ResponseBody, functions_of
+from freehold.surfaces.responses.request import ResponseBody
 
 _LAST = {
     "completed": objects.Completed,
@@ -26,15 +38,22 @@ _LAST = {
 }
 
 
+_BLANK: Mapping[Growth, OutputText | Refusal | ReasoningText] = {
+    "text": OutputText(""),
+    "refusal": Refusal(""),
+    "thought": ReasoningText(""),
+}
+
+
 def project(body: ResponseBody, stamp: Stamp) -> Projection:
     """Begin the projection of one request's run."""
     obfuscated = body.stream_options is None or body.stream_options.include_obfuscation
-    return ResponseProjection(_begin(body, stamp), stamp.clock, stamp.pad if obfuscated else None)
+    return ResponseProjection(begin(body, stamp), stamp.clock, stamp.pad if obfuscated else None)
 
 
 def replay(response: Response, pad: str | None) -> Iterator[Struct]:
     """The stream events of a response that has ended, each text in one delta."""
-    begun = msgspec.structs.replace(
+    begun = replace(
         response,
         status="in_progress",
         output=(),
@@ -46,10 +65,8 @@ def replay(response: Response, pad: str | None) -> Iterator[Struct]:
     projection = ResponseProjection(begun, lambda: 0.0, pad)
     yield from projection.start()
     for index, item in enumerate(response.output):
-        opened, text = _begun(item)
-        yield from projection.push(Opened(index, opened))
-        yield from projection.push(Grew(index, text)) if text else ()
-        yield from projection.push(Closed(index, item))
+        for event in _replayed(index, item):
+            yield from projection.push(event)
     yield projection.last(response)
 
 
@@ -62,8 +79,12 @@ class ResponseProjection:
         self._pad = pad
         self._numbers = count().__next__
         self._output: list[Opening] = []
-        self._calling = False
         self._item_id = ""
+        self._custom = False
+        self._kind: Growth | None = None
+        self._part = 0
+        self._text: list[str] = []
+        self._logprobs: list[Logprob] = []
         self._response = begun
 
     def start(self) -> Iterable[Struct]:
@@ -76,32 +97,70 @@ class ResponseProjection:
     def push(self, event: Event) -> Iterable[Struct]:
         """Fold one event and return its stream events."""
         if isinstance(event, Grew):
-            return (self._delta(event),)
+            return self._delta(event)
         if isinstance(event, Opened):
             return self._open(event)
         if isinstance(event, Closed):
             return self._close(event)
+        if isinstance(event, Chosen):
+            raise TypeError("a response has one choice")
         return self._end(event)
 
     def result(self) -> Response:
         """The Response as it stands."""
         return self._response
 
-    def _delta(self, event: Grew) -> Struct:
+    def _delta(self, event: Grew) -> Iterable[Struct]:
+        if event.kind != self._kind:
+            return [*self._switch(event.kind, event.index), self._grown(event)]
+        return (self._grown(event),)
+
+    def _grown(self, event: Grew) -> Struct:
         pad = UNSET if self._pad is None else padding(self._pad, len(event.delta))
-        if self._calling:
-            return objects.ArgumentsDelta(event.delta, self._item_id, event.index, self._numbers(), pad)
-        return objects.TextDelta(0, event.delta, self._item_id, (), event.index, self._numbers(), pad)
+        index, item_id, number = event.index, self._item_id, self._numbers()
+        self._text.append(event.delta)
+        if event.kind == "text":
+            self._logprobs += event.logprobs
+            return objects.TextDelta(self._part, event.delta, item_id, event.logprobs, index, number, pad)
+        if event.kind == "arguments":
+            delta = objects.InputDelta if self._custom else objects.ArgumentsDelta
+            return delta(event.delta, item_id, index, number, pad)
+        delta = objects.ThoughtDelta if event.kind == "thought" else objects.RefusalDelta
+        return delta(self._part, event.delta, item_id, index, number, pad)
+
+    def _switch(self, kind: Growth, index: int) -> Iterable[Struct]:
+        """End the open part of a message or thought, and begin one of `kind`."""
+        yield from self._end_part(index)
+        self._kind = kind
+        if kind != "arguments":
+            yield objects.PartAdded(self._part, self._item_id, index, _BLANK[kind], self._numbers())
+
+    def _end_part(self, index: int) -> Iterable[Struct]:
+        if self._kind is None or self._kind == "arguments":
+            return
+        whole, logprobs = "".join(self._text), tuple(self._logprobs)
+        place = (self._part, self._item_id)
+        if self._kind == "text":
+            part: OutputText | Refusal | ReasoningText = OutputText(whole, logprobs=logprobs)
+            yield objects.TextDone(*place, logprobs, index, self._numbers(), whole)
+        elif self._kind == "refusal":
+            part = Refusal(whole)
+            yield objects.RefusalDone(*place, index, whole, self._numbers())
+        else:
+            part = ReasoningText(whole)
+            yield objects.ThoughtDone(*place, index, self._numbers(), whole)
+        yield objects.PartDone(*place, index, part, self._numbers())
+        self._part += 1
+        self._text, self._logprobs = [], []
 
     def _open(self, event: Opened) -> Iterable[Struct]:
         self._item_id = event.item.id or ""
-        self._calling = isinstance(event.item, FunctionCall)
-        return self._opening(event)
-
-    def _opening(self, event: Opened) -> Iterable[Struct]:
-        yield objects.ItemAdded(event.item, event.index, self._numbers())
-        if isinstance(event.item, Message):
-            yield objects.PartAdded(0, self._item_id, event.index, OutputText(""), self._numbers())
+        self._custom = isinstance(event.item, CustomToolCall)
+        self._kind, self._part, self._text, self._logprobs = None, 0, [], []
+        added = objects.ItemAdded(event.item, event.index, self._numbers())
+        if isinstance(event.item, Compaction):
+            return (added, objects.Compacting(self._item_id, event.index, self._numbers()))
+        return (added,)
 
     def _close(self, event: Closed) -> Iterable[Struct]:
         self._output.append(event.item)
@@ -109,21 +168,36 @@ class ResponseProjection:
 
     def _closing(self, event: Closed) -> Iterable[Struct]:
         item, index = event.item, event.index
-        if isinstance(item, FunctionCall):
-            yield objects.ArgumentsDone(item.arguments, self._item_id, item.name, index, self._numbers())
-        else:
-            part = _only_part(item)
-            yield objects.TextDone(0, self._item_id, (), index, self._numbers(), part.text)
-            yield objects.PartDone(0, self._item_id, index, part, self._numbers())
+        match item:
+            case FunctionCall():
+                yield objects.ArgumentsDone(item.arguments, self._item_id, item.name, index, self._numbers())
+            case CustomToolCall():
+                yield objects.InputDone(item.input, self._item_id, index, self._numbers())
+            case Message():
+                if self._kind is None:
+                    yield from self._switch("text", index)
+                yield from self._end_part(index)
+            case Reasoning():
+                yield from self._end_part(index)
+                yield from self._summary(item, index)
         yield objects.ItemDone(item, index, self._numbers())
+
+    def _summary(self, item: Reasoning, index: int) -> Iterable[Struct]:
+        for number, part in enumerate(item.summary):
+            place = (self._item_id, index, number)
+            pad = UNSET if self._pad is None else padding(self._pad, len(part.text))
+            yield objects.SummaryAdded(*place, SummaryText(""), self._numbers())
+            yield objects.SummaryDelta(*place, part.text, self._numbers(), pad)
+            yield objects.SummaryTextDone(*place, part.text, self._numbers())
+            yield objects.SummaryDone(*place, part, self._numbers())
 
     def _end(self, event: Ended) -> Iterable[Struct]:
         error = event.error
-        self._response = msgspec.structs.replace(
+        self._response = replace(
             self._response,
             status=event.status,
             output=tuple(self._output),
-            usage=None if event.status == "failed" else _usage(event.usage),
+            usage=None if event.status == "failed" else usage_of(event.usage),
             completed_at=int(self._clock()) if event.status == "completed" else None,
             incomplete_details=objects.IncompleteDetails(event.reason) if event.reason else None,
             error=None if error is None else objects.ResponseError(_error_code(error), error.message),
@@ -135,62 +209,36 @@ class ResponseProjection:
         return _LAST[response.status](response, self._numbers())
 
 
-def _begin(body: ResponseBody, stamp: Stamp) -> Response:
-    served = stamp.served
-    reasoning = body.reasoning
-    return Response(
-        id=stamp.id,
-        created_at=stamp.created,
-        status="in_progress",
-        model=body.model or served.name,
-        instructions=body.instructions,
-        max_output_tokens=body.max_output_tokens,
-        max_tool_calls=body.max_tool_calls,
-        metadata=body.metadata or {},
-        parallel_tool_calls=body.parallel_tool_calls is not False,
-        previous_response_id=body.previous_response_id,
-        prompt_cache_key=body.prompt_cache_key,
-        prompt_cache_retention=body.prompt_cache_retention,
-        reasoning={"effort": None if reasoning is None else reasoning.effort, "summary": None},
-        safety_identifier=body.safety_identifier,
-        store=body.store is not False,
-        temperature=served.temperature if body.temperature is None else body.temperature,
-        text=_text(body),
-        tool_choice=body.tool_choice or "auto",
-        tools=_tools(body),
-        top_p=served.top_p if body.top_p is None else body.top_p,
-        user=body.user,
-    )
+def _replayed(index: int, item: Opening) -> Iterator[Event]:
+    """The events of an item that has ended, each part in one delta."""
+    grown: list[tuple[Growth, str, tuple[Logprob, ...]]] = []
+    match item:
+        case FunctionCall():
+            begun: Opening = replace(item, status="in_progress", arguments="")
+            grown.append(("arguments", item.arguments, ()))
+        case CustomToolCall():
+            begun = replace(item, status="in_progress", input="")
+            grown.append(("arguments", item.input, ()))
+        case Reasoning():
+            begun = replace(item, status="in_progress", content=(), summary=())
+            for part in item.content:
+                grown.append(("thought", part.text, ()))
+        case Message():
+            begun = replace(item, status="in_progress", content=())
+            for part in item.content:
+                if isinstance(part, Refusal):
+                    grown.append(("refusal", part.refusal, ()))
+                elif isinstance(part, OutputText):
+                    grown.append(("text", part.text, part.logprobs))
+        case Compaction():
+            begun = replace(item, encrypted_content="")
+    yield Opened(index, begun)
+    yield from (Grew(index, delta, kind, logprobs) for kind, delta, logprobs in grown if delta)
+    yield Closed(index, item)
 
 
-def _text(body: ResponseBody) -> dict[str, Any]:
-    given = None if body.text is None else body.text.format
-    shown: dict[str, Any] = {"type": "text"} if given is None else msgspec.to_builtins(given)
-    return {"format": shown, "verbosity": "medium"}
-
-
-def _tools(body: ResponseBody) -> list[dict[str, Any]]:
-    """The tools as given, each with the strictness that it has."""
-    strict = {one.name: one.strict for one in functions_of(body)}
-    blank = {"description": None, "parameters": None}
-    return [{"type": "function", **blank, **tool, "strict": strict[tool["name"]]} for tool in body.tools or []]
-
-
-def _begun(item: Opening) -> tuple[Opening, str]:
-    """An item as it was when it opened, and what it then grew by."""
-    if isinstance(item, FunctionCall):
-        return msgspec.structs.replace(item, status="in_progress", arguments=""), item.arguments
-    return msgspec.structs.replace(item, status="in_progress", content=()), _only_part(item).text
-
-
-def _only_part(item: Message) -> OutputText:
-    part = item.content[0]
-    if not isinstance(part, OutputText):
-        raise TypeError(f"a run closed a message with a part of type {type(part).__name__}")
-    return part
-
-
-def _usage(usage: Usage) -> objects.ResponseUsage:
+def usage_of(usage: Usage) -> objects.ResponseUsage:
+    """Token counts as this surface writes them."""
     return objects.ResponseUsage(
         input_tokens=usage.input,
         input_tokens_details=objects.InputDetails(usage.cached, usage.input - usage.cached),

@@ -6,10 +6,16 @@ from msgspec import Meta, Raw, Struct
 
 from freehold.core.errors import Fault, Invalid, Unsupported
 from freehold.core.items import (
+    Compaction,
+    CustomToolCall,
+    CustomToolCallOutput,
     FunctionCall,
     FunctionCallOutput,
+    InputFile,
+    InputImage,
     InputText,
     Item,
+    ItemReference,
     Message,
     OutputText,
     Part,
@@ -18,7 +24,8 @@ from freehold.core.items import (
     Role,
     Status,
 )
-from freehold.core.prompt import Ask, Choice, Function, JsonFormat, Sampling
+from freehold.core.items import Reasoning as ReasoningItem
+from freehold.core.prompt import Ask, Effort, JsonFormat, Sampling, Template, Thoughts, Verbosity
 from freehold.surfaces.common import (
     Identifier,
     Metadata,
@@ -27,9 +34,10 @@ from freehold.surfaces.common import (
     refuse,
     refuse_stream_options,
 )
-from freehold.surfaces.decode import Decoder, read
+from freehold.surfaces.decode import Decoder
+from freehold.surfaces.responses.media import check_sources, places
+from freehold.surfaces.responses.tools import parse_choice, parse_tools
 from freehold.surfaces.schema import json_format
-from freehold.surfaces.tools import FunctionBody, choice, choice_mode, functions
 
 Include = Literal[
     "file_search_call.results",
@@ -41,7 +49,12 @@ Include = Literal[
     "reasoning.encrypted_content",
     "message.output_text.logprobs",
 ]
-Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+
+
+ServiceTier = Literal["auto", "default", "flex", "scale", "priority", "fast", "ultrafast"]
+
+DEFAULT_COMPACTION = 16_384
+"""The compaction threshold of an entry that names none, in tokens."""
 
 
 class StreamOptions(Struct, frozen=True, forbid_unknown_fields=True):
@@ -81,7 +94,20 @@ class TextOptions(Struct, frozen=True, forbid_unknown_fields=True):
     """The format and the length of the answer's text."""
 
     format: TextFormat | JsonObjectFormat | JsonSchemaFormat | None = None
-    verbosity: Literal["low", "medium", "high"] | None = None
+    verbosity: Verbosity | None = None
+
+
+class ContextManagement(Struct, frozen=True, forbid_unknown_fields=True):
+    """When the conversation is compacted; the threshold is in tokens."""
+
+    type: Literal["compaction"]
+    compact_threshold: Annotated[int, Meta(ge=1000)] | None = None
+
+
+class ConversationParam(Struct, frozen=True, forbid_unknown_fields=True):
+    """The conversation that a response belongs to."""
+
+    id: str
 
 
 class ResponseBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -91,8 +117,8 @@ class ResponseBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     input: str | list[Raw] | None = None
     instructions: str | None = None
     background: bool | None = None
-    context_management: Annotated[list[Any], Meta(min_length=1)] | None = None
-    conversation: str | dict[str, Any] | None = None
+    context_management: Annotated[list[ContextManagement], Meta(min_length=1)] | None = None
+    conversation: str | ConversationParam | None = None
     include: list[Include] | None = None
     max_output_tokens: Annotated[int, Meta(ge=16)] | None = None
     max_tool_calls: Annotated[int, Meta(ge=1)] | None = None
@@ -100,13 +126,13 @@ class ResponseBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     moderation: dict[str, Any] | None = None
     parallel_tool_calls: bool | None = None
     previous_response_id: str | None = None
-    prompt: dict[str, Any] | None = None
+    prompt: Template | None = None
     prompt_cache_key: str | None = None
     prompt_cache_options: dict[str, Any] | None = None
     prompt_cache_retention: Literal["in_memory", "24h"] | None = None
     reasoning: Reasoning | None = None
     safety_identifier: Identifier | None = None
-    service_tier: Literal["auto", "default", "flex", "scale", "priority", "fast", "ultrafast"] | None = None
+    service_tier: ServiceTier | None = None
     store: bool | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
@@ -122,15 +148,9 @@ class ResponseBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 _INERT: dict[str, tuple[Any, ...]] = {
     "background": (False,),
-    "context_management": (),
-    "conversation": (),
     "moderation": (),
-    "prompt": (),
     "prompt_cache_options": (),
     "prompt_cache_retention": ("in_memory",),
-    "service_tier": ("auto", "default"),
-    "top_logprobs": (0,),
-    "truncation": ("disabled",),
 }
 """Parameters that this version does not act on, each with the values that ask for nothing beyond what it does."""
 
@@ -143,18 +163,25 @@ def parse(body: ResponseBody) -> Ask:
     """
     refuse(body, _INERT)
     refuse_stream_options(body.stream, body.stream_options)
-    _refuse_nested(body)
-    offered = functions_of(body)
+    offered = parse_tools(body.tools)
+    items = () if body.input is None else parse_items(body.input, "input")
     return Ask(
         model=body.model,
-        items=() if body.input is None else _items(body.input),
+        items=items,
+        places=places(items, "input"),
         instructions=body.instructions,
-        sampling=Sampling(temperature=body.temperature, top_p=body.top_p, max_tokens=body.max_output_tokens),
+        sampling=_sampling(body),
         functions=offered,
-        choice=_choice(body.tool_choice, offered),
+        choice=parse_choice(body.tool_choice, offered),
         parallel=body.parallel_tool_calls is not False,
         format=_format(body.text),
+        thoughts=_thoughts(body),
+        verbosity=None if body.text is None else body.text.verbosity,
+        template=body.prompt,
+        truncate=body.truncation == "auto",
+        compact_at=_compact_at(body.context_management),
         previous=body.previous_response_id,
+        conversation=conversation_id(body.conversation),
         keep=body.store is not False,
     )
 
@@ -165,7 +192,7 @@ class CountBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     model: str | None = None
     input: str | list[Raw] | None = None
     instructions: str | None = None
-    conversation: str | dict[str, Any] | None = None
+    conversation: str | ConversationParam | None = None
     parallel_tool_calls: bool | None = None
     personality: Identifier | None = None
     previous_response_id: str | None = None
@@ -196,92 +223,79 @@ def parse_count(body: CountBody) -> Ask:
     )
 
 
+def conversation_id(given: str | ConversationParam | None) -> str | None:
+    """The id of the conversation that is named, in either way."""
+    return given.id if isinstance(given, ConversationParam) else given
+
+
+class CompactBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Every documented parameter of `responses.compact`."""
+
+    model: str | None
+    input: str | list[Raw] | None = None
+    instructions: str | None = None
+    previous_response_id: str | None = None
+    prompt_cache_key: Identifier | None = None
+    prompt_cache_options: dict[str, Any] | None = None
+    prompt_cache_retention: Literal["in_memory", "24h"] | None = None
+    service_tier: ServiceTier | None = None
+
+
+def parse_compact(body: CompactBody) -> Ask:
+    """Read a body whose conversation is to be compacted. Raises what `parse` raises."""
+    if body.input is None and body.previous_response_id is None:
+        raise Invalid(
+            "One of 'input' or 'previous_response_id' must be provided.", "missing_required_parameter", "input"
+        )
+    return parse(
+        ResponseBody(
+            model=body.model,
+            input=body.input,
+            instructions=body.instructions,
+            previous_response_id=body.previous_response_id,
+            prompt_cache_key=body.prompt_cache_key,
+            prompt_cache_options=body.prompt_cache_options,
+            prompt_cache_retention=body.prompt_cache_retention,
+            service_tier=body.service_tier,
+        )
+    )
+
+
 def unknown_model(name: str, why: str) -> Fault:
     """On this surface an unknown model is a 400 that names the parameter."""
     return Invalid(why, "model_not_found", "model")
 
 
-def _refuse_nested(body: ResponseBody) -> None:
-    if body.reasoning is not None and body.reasoning.effort not in (None, "none"):
+def _sampling(body: ResponseBody) -> Sampling:
+    shown = "message.output_text.logprobs" in (body.include or ())
+    return Sampling(
+        temperature=body.temperature,
+        top_p=body.top_p,
+        max_tokens=body.max_output_tokens,
+        logprobs=body.top_logprobs or 0 if shown or body.top_logprobs else None,
+    )
+
+
+def _thoughts(body: ResponseBody) -> Thoughts:
+    given = body.reasoning or Reasoning()
+    if given.mode not in (None, "standard"):
         raise Unsupported(
-            f"Unsupported value: 'reasoning.effort' does not support '{body.reasoning.effort}' with this model. "
-            "Supported values are: 'none'.",
-            "reasoning.effort",
+            f"Unsupported value: 'reasoning.mode' does not support '{given.mode}' on this server. "
+            "Supported values are: 'standard'.",
+            "reasoning.mode",
             "unsupported_value",
         )
-    if body.reasoning is not None and (body.reasoning.summary or body.reasoning.generate_summary):
-        raise Unsupported(
-            "Unsupported parameter: 'reasoning.summary' is not supported with this model.", "reasoning.summary"
-        )
-    if body.reasoning is not None and (body.reasoning.mode or body.reasoning.context):
-        param = "reasoning.mode" if body.reasoning.mode else "reasoning.context"
-        raise Unsupported(f"Unsupported parameter: '{param}' is not supported with this model.", param)
-    if body.text is not None and body.text.verbosity not in (None, "medium"):
-        raise Unsupported(
-            f"Unsupported value: 'text.verbosity' does not support '{body.text.verbosity}' with this model. "
-            "Supported values are: 'medium'.",
-            "text.verbosity",
-            "unsupported_value",
-        )
-    if body.include and "message.output_text.logprobs" in body.include:
-        raise Unsupported("Unsupported value: 'message.output_text.logprobs' is not supported here.", "include")
+    return Thoughts(
+        effort=given.effort,
+        summary=given.summary or given.generate_summary,
+        sealed="reasoning.encrypted_content" in (body.include or ()),
+        every=given.context == "all_turns",
+    )
 
 
-class FunctionTool(FunctionBody, frozen=True, forbid_unknown_fields=True, kw_only=True, tag="function"):
-    """A function, as a tool of this surface."""
-
-
-class FunctionChoice(Struct, frozen=True, forbid_unknown_fields=True, tag="function"):
-    """The function that must be called."""
-
-    name: str
-
-
-class AllowedTool(Struct, frozen=True, forbid_unknown_fields=True):
-    """One of the tools that may be called now."""
-
-    type: Literal["function"]
-    name: str
-
-
-class AllowedTools(Struct, frozen=True, forbid_unknown_fields=True, tag="allowed_tools"):
-    """The tools that may be called now."""
-
-    mode: Literal["auto", "required"]
-    tools: Annotated[tuple[AllowedTool, ...], Meta(min_length=1)]
-
-
-def functions_of(body: ResponseBody) -> tuple[Function, ...]:
-    """The functions that a body offers. Raises Invalid or Unsupported that names the tool."""
-    tools = body.tools or []
-    paths = [f"tools[{index}]" for index in range(len(tools))]
-    for tool, path in zip(tools, paths, strict=True):
-        if tool.get("type", "function") != "function":
-            raise Unsupported(
-                f"Unsupported value: '{path}.type' does not support '{tool['type']}' on this server. "
-                "Supported values are: 'function'.",
-                f"{path}.type",
-                "unsupported_value",
-            )
-    bodies = [read(tool, FunctionTool, path) for tool, path in zip(tools, paths, strict=True)]
-    return functions(bodies, paths, default_strict=True)
-
-
-def _choice(given: str | dict[str, Any] | None, offered: tuple[Function, ...]) -> Choice:
-    if given is None:
-        return Choice()
-    if isinstance(given, str):
-        return choice(choice_mode(given), (), offered)
-    if given.get("type") not in ("function", "allowed_tools"):
-        raise Unsupported(
-            "Unsupported value: 'tool_choice.type' is only supported here as 'function' or 'allowed_tools'.",
-            "tool_choice.type",
-            "unsupported_value",
-        )
-    if given["type"] == "allowed_tools":
-        allowed = read(given, AllowedTools, "tool_choice")
-        return choice(allowed.mode, tuple(tool.name for tool in allowed.tools), offered)
-    return choice("required", (read(given, FunctionChoice, "tool_choice").name,), offered)
+def _compact_at(entries: list[ContextManagement] | None) -> int | None:
+    thresholds = [one.compact_threshold or DEFAULT_COMPACTION for one in entries or ()]
+    return min(thresholds, default=None)
 
 
 def _format(text: TextOptions | None) -> JsonFormat | None:
@@ -312,30 +326,46 @@ _message: Decoder[_InputMessage] = Decoder(_InputMessage)
 _input_text: Decoder[InputText] = Decoder(InputText)
 _output_text: Decoder[OutputText] = Decoder(OutputText)
 _refusal: Decoder[Refusal] = Decoder(Refusal)
-_call: Decoder[FunctionCall] = Decoder(FunctionCall)
-_call_output: Decoder[FunctionCallOutput] = Decoder(FunctionCallOutput)
-_PARTS = {"input_text": _input_text, "output_text": _output_text, "refusal": _refusal}
-_LATER = ("input_image", "input_file", "input_audio")
+_others: dict[str, Decoder[Any]] = {
+    "function_call": Decoder(FunctionCall),
+    "function_call_output": Decoder(FunctionCallOutput),
+    "custom_tool_call": Decoder(CustomToolCall),
+    "custom_tool_call_output": Decoder(CustomToolCallOutput),
+    "reasoning": Decoder(ReasoningItem),
+    "compaction": Decoder(Compaction),
+    "item_reference": Decoder(ItemReference),
+}
+_PARTS: dict[str, Decoder[Any]] = {
+    "input_text": _input_text,
+    "input_image": Decoder(InputImage),
+    "input_file": Decoder(InputFile),
+    "output_text": _output_text,
+    "refusal": _refusal,
+}
+_GIVEN = ("input_text", "input_image", "input_file")
 
 
-def _items(given: str | list[Raw]) -> tuple[Item, ...]:
+def parse_items(given: str | list[Raw], path: str) -> tuple[Item, ...]:
+    """Read the items that stand at `path`; a text is what the user says. Raises Invalid or Unsupported."""
     if isinstance(given, str):
         return (Message(role="user", content=(InputText(given),)),)
     if not given:
-        raise Invalid("Invalid 'input': array empty. Expected at least one item.", "empty_array", "input")
-    return tuple(_item(raw, f"input[{index}]") for index, raw in enumerate(given))
+        raise Invalid(f"Invalid '{path}': array empty. Expected at least one item.", "empty_array", path)
+    return tuple(_item(raw, f"{path}[{index}]") for index, raw in enumerate(given))
 
 
 def _item(raw: Raw, path: str) -> Item:
     kind = _peek(raw, path).type
-    if kind == "function_call":
-        return _call(raw, path)
-    if kind == "function_call_output":
-        return _call_output(raw, path)
+    if kind in _others:
+        item = _others[kind](raw, path)
+        if isinstance(item, FunctionCallOutput | CustomToolCallOutput) and not isinstance(item.output, str):
+            for index, part in enumerate(item.output):
+                check_sources(part, f"{path}.output[{index}]")
+        return item
     if kind != "message":
+        listed = ", ".join(f"'{one}'" for one in _others)
         raise Unsupported(
-            f"Invalid value: '{kind}' at '{path}.type'. This server supports items of the types 'message', "
-            "'function_call' and 'function_call_output'.",
+            f"Invalid value: '{kind}' at '{path}.type'. This server supports items of the types 'message', {listed}.",
             f"{path}.type",
             "unsupported_value",
         )
@@ -355,14 +385,10 @@ def _item(raw: Raw, path: str) -> Item:
 
 def _part(raw: Raw, role: Role, path: str) -> Part:
     kind = _peek(raw, path).type
-    wanted = ("output_text", "refusal") if role == "assistant" else ("input_text",)
-    if kind in _LATER and role != "assistant":
-        raise Unsupported(
-            f"Invalid value: '{kind}' at '{path}.type'. The model behind this name takes text only.",
-            f"{path}.type",
-            "unsupported_value",
-        )
+    wanted = ("output_text", "refusal") if role == "assistant" else _GIVEN
     if kind not in wanted:
-        listed = " and ".join(f"'{one}'" for one in wanted)
+        listed = ", ".join(f"'{one}'" for one in wanted[:-1]) + f" and '{wanted[-1]}'"
         raise Invalid(f"Invalid value: '{kind}'. Supported values are: {listed}.", "invalid_value", f"{path}.type")
-    return _PARTS[kind](raw, path)
+    part = _PARTS[kind](raw, path)
+    check_sources(part, path)
+    return part

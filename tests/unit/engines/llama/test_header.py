@@ -27,13 +27,16 @@ PAIRS = (
 )
 
 
-def test_reads_single_values_and_steps_over_arrays(tmp_path: Path) -> None:
+def test_reads_single_values_and_counts_those_of_arrays(tmp_path: Path) -> None:
     path = tmp_path / "m.gguf"
     path.write_bytes(gguf(*PAIRS) + b"the tensors")
     assert read_header(path) == {
         "general.architecture": "llama",
         "llama.context_length": 8192,
         "general.sampling.temp": 0.5,
+        "tokens": 2,
+        "scores": 3,
+        "nested": 1,
     }
 
 

@@ -25,7 +25,7 @@ FAKE = '''
 import os, sys, time
 from pathlib import Path
 from freehold.engines.worker import host
-from freehold.engines.worker.messages import Done, Ready, Refused
+from freehold.engines.worker.messages import Done, Piece, Ready, Refused
 
 class Fake:
     def __init__(self, opening):
@@ -41,12 +41,12 @@ class Fake:
             context=64, pool=64, created=1, backend="fake", fingerprint="fp_0", temperature=1.0, top_p=1.0
         )
 
-    def tokenize(self, turns):
+    def tokenize(self, turns, begun):
         if turns[0].text == "refuse":
             raise Refused("these turns are not taken")
         if turns[0].text == "defect":
             raise KeyError("oops")
-        return tuple(range(len(turns[0].text)))
+        return tuple(range(len(turns[0].text + begun)))
 
     def generate(self, request, say):
         for number in range(request.limit):
@@ -54,7 +54,7 @@ class Fake:
                 os.abort()
             if request.tokens == (99,):
                 time.sleep(60)
-            if say(f"{number} "):
+            if say(Piece(request.id, f"{number} ")):
                 return Done(request.id, "cancelled")
             time.sleep(0.001)
         return Done(request.id, "stop", len(request.tokens), 0, request.limit)
@@ -144,6 +144,7 @@ def test_answers_and_counts_side_by_side(order: Path) -> None:
             assert texts == ["0 1 2 ", "0 ", "0 1 "]
             assert sorted(ends) == [1, 2, 3]
             assert await worker.tokenize((Turn("user", "four"),)) == (0, 1, 2, 3)
+            assert await worker.tokenize((Turn("user", "four"),), "!") == (0, 1, 2, 3, 4)
 
     asyncio.run(main())
 

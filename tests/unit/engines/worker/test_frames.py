@@ -13,3 +13,10 @@ def test_payloads_survive_any_cutting(payloads: list[bytes], size: int) -> None:
     for start in range(0, len(stream), size):
         out += unframer.feed(stream[start : start + size])
     assert out == payloads
+
+
+def test_a_large_payload_comes_in_many_pieces() -> None:
+    payload, unframer = bytes(range(256)) * 4096, Unframer()
+    stream = frame(payload) + frame(b"x")
+    out = [one for start in range(0, len(stream), 1000) for one in unframer.feed(stream[start : start + 1000])]
+    assert out == [payload, b"x"]

@@ -39,7 +39,39 @@ def test_the_migrations_make_the_tables(tmp_path: Path) -> None:
                 "keys": ("pk_keys", []),
                 "responses": ("pk_responses", []),
                 "items": ("pk_items", [("fk_items_response", {"ondelete": "CASCADE"})]),
+                "conversations": ("pk_conversations", []),
+                "conversation_items": (
+                    "pk_conversation_items",
+                    [("fk_conversation_items_conversation", {"ondelete": "CASCADE"})],
+                ),
+                "completions": ("pk_completions", []),
+                "completion_metadata": (
+                    "pk_completion_metadata",
+                    [("fk_completion_metadata_completion", {"ondelete": "CASCADE"})],
+                ),
             }
+
+    asyncio.run(main())
+
+
+def test_a_database_of_the_first_program_keeps_what_it_holds(tmp_path: Path) -> None:
+    def add_old(connection: Connection) -> None:
+        for table in ("completion_metadata", "completions", "conversation_items", "conversations"):
+            connection.execute(text(f"DROP TABLE {table}"))
+        connection.execute(text("DROP INDEX ix_items_id"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+        connection.execute(text("INSERT INTO responses VALUES ('r', 'p', NULL, 1, 'completed', 'm', x'7b7d')"))
+        connection.execute(text("INSERT INTO items VALUES ('r', 0, 0, 'i', x'7b7d')"))
+
+    async def main() -> None:
+        async with open_database(URL, tmp_path) as database:
+            await database.write(add_old)
+        async with open_database(URL, tmp_path) as database:
+            assert (
+                await database.read(lambda connection: connection.execute(text("SELECT id FROM items")).scalar()) == "i"
+            )
+            names = await database.read(lambda connection: set(inspect(connection).get_table_names()))
+            assert names == {*metadata.tables, "alembic_version"}
 
     asyncio.run(main())
 

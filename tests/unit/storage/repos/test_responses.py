@@ -8,7 +8,8 @@ import pytest
 
 from freehold.core.errors import Invalid, StorageFailed
 from freehold.storage.database import open_database
-from freehold.storage.repos.responses import ItemRow, ResponseRow, ResponseRows
+from freehold.storage.repos.items import ItemRow
+from freehold.storage.repos.responses import ResponseRow, ResponseRows
 
 
 def with_rows(folder: Path, work: Callable[[ResponseRows], Awaitable[None]]) -> None:

@@ -3,8 +3,16 @@ import json
 import pytest
 
 from freehold.core.errors import Fault, Invalid, Unsupported
-from freehold.core.items import FunctionCall, FunctionCallOutput, OutputText, Refusal
-from freehold.core.prompt import Choice, JsonFormat
+from freehold.core.items import (
+    CustomToolCall,
+    FunctionCall,
+    FunctionCallOutput,
+    InputText,
+    Message,
+    OutputText,
+    Refusal,
+)
+from freehold.core.prompt import Ask, Choice, Function, JsonFormat, Thoughts
 from freehold.surfaces.chat.request import ChatBody, parse
 from freehold.surfaces.decode import Decoder
 
@@ -12,7 +20,7 @@ decode = Decoder(ChatBody)
 HI = [{"role": "user", "content": "Hi"}]
 
 
-def ask(**body: object):
+def ask(**body: object) -> Ask:
     return parse(decode(json.dumps({"model": "m", "messages": HI, **body}).encode()))
 
 
@@ -31,17 +39,24 @@ def test_every_role_becomes_an_item() -> None:
             {"role": "assistant", "content": "Hello!"},
         ]
     ).items
-    assert [item.role for item in items] == ["system", "developer", "user", "assistant"]
+    assert items == (
+        Message(role="system", content=(InputText("Be kind."),)),
+        Message(role="developer", content=(InputText("Be brief."),)),
+        Message(role="user", content=(InputText("Hi"),)),
+        Message(role="assistant", content=(OutputText("Hello!"),)),
+    )
 
 
 def test_an_answer_can_be_sent_back_as_it_came() -> None:
     (item,) = ask(messages=[{"role": "assistant", "content": "Hello!", "refusal": None, "annotations": []}]).items
-    assert item.content == (OutputText("Hello!"),)
+    assert item == Message(role="assistant", content=(OutputText("Hello!"),))
 
 
 def test_a_refusal_is_kept() -> None:
-    (item,) = ask(messages=[{"role": "assistant", "refusal": "No."}]).items
-    assert item.content == (Refusal("No."),)
+    refused = Message(role="assistant", content=(Refusal("No."),))
+    assert ask(messages=[{"role": "assistant", "refusal": "No."}]).items == (refused,)
+    parts = [{"type": "refusal", "refusal": "No."}]
+    assert ask(messages=[{"role": "assistant", "content": parts}]).items == (refused,)
 
 
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
@@ -75,6 +90,50 @@ def test_calls_and_their_results_become_items() -> None:
     )
 
 
+def test_custom_calls_and_the_legacy_ones_become_items() -> None:
+    custom = {"id": "c", "type": "custom", "custom": {"name": "shell", "input": "ls"}}
+    items = ask(
+        messages=[
+            {"role": "assistant", "content": "I look.", "tool_calls": [custom]},
+            {"role": "tool", "tool_call_id": "c", "content": [{"type": "text", "text": "a"}]},
+            {"role": "assistant", "content": None, "function_call": {"name": "f", "arguments": "{}"}},
+            {"role": "function", "name": "f", "content": "42"},
+        ]
+    ).items
+    assert items == (
+        Message(role="assistant", content=(OutputText("I look."),)),
+        CustomToolCall(call_id="c", name="shell", input="ls"),
+        FunctionCallOutput(call_id="c", output="a"),
+        FunctionCall(call_id="call_f", name="f", arguments="{}"),
+        FunctionCallOutput(call_id="call_f", output="42"),
+    )
+
+
+def test_custom_tools_are_read() -> None:
+    grammar = {"type": "grammar", "grammar": {"syntax": "regex", "definition": "a+"}}
+    read = ask(tools=[{"type": "custom", "custom": {"name": "t", "format": grammar}}])
+    assert read.functions == (Function(name="t", free="regex", definition="a+"),)
+
+
+def test_how_the_answer_is_made_is_read() -> None:
+    read = ask(reasoning_effort="high", verbosity="low", n=3, store=True)
+    assert (read.thoughts, read.verbosity, read.choices, read.keep) == (Thoughts(effort="high"), "low", 3, True)
+    plain = ask()
+    assert (plain.thoughts, plain.verbosity, plain.choices, plain.keep) == (Thoughts(), None, 1, False)
+
+
+@pytest.mark.parametrize(
+    ("body", "logprobs"),
+    [({}, None), ({"logprobs": False}, None), ({"logprobs": True}, 0), ({"logprobs": True, "top_logprobs": 4}, 4)],
+)
+def test_logprobs_are_asked_for(body: dict[str, object], logprobs: int | None) -> None:
+    assert ask(**body).sampling.logprobs == logprobs
+
+
+def test_biases_are_by_token() -> None:
+    assert ask(logit_bias={"50256": -100, "7": 0.5}).sampling.logit_bias == {50256: -100.0, 7: 0.5}
+
+
 def test_formats_are_read() -> None:
     assert ask(response_format={"type": "json_object"}).format == JsonFormat()
     schema = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
@@ -102,6 +161,20 @@ INVALID = [
     ({"max_tokens": 1, "max_completion_tokens": 1}, "invalid_parameter_combination", "max_tokens"),
     ({"frequency_penalty": 3}, "decimal_above_max_value", "frequency_penalty"),
     ({"n": 0}, "integer_below_min_value", "n"),
+    ({"n": 129}, "integer_above_max_value", "n"),
+    ({"top_logprobs": 1}, "invalid_value", "top_logprobs"),
+    ({"logprobs": True, "top_logprobs": 21}, "integer_above_max_value", "top_logprobs"),
+    ({"logit_bias": {"1": 101}}, "decimal_above_max_value", "logit_bias"),
+    ({"logit_bias": {"-1": 1}}, "invalid_value", "logit_bias"),
+    ({"logit_bias": {"the": 1}}, "invalid_value", "logit_bias"),
+    ({"logit_bias": {"9" * 5000: 1}}, "invalid_value", "logit_bias"),
+    ({"reasoning_effort": "extreme"}, "invalid_value", "reasoning_effort"),
+    ({"verbosity": "huge"}, "invalid_value", "verbosity"),
+    ({"prediction": {"type": "content"}}, "missing_required_parameter", "prediction.content"),
+    ({"functions": [{"name": "f"}], "tools": [TOOL]}, "invalid_value", "functions"),
+    ({"functions": [{"name": "f"}], "function_call": {"name": "g"}}, "invalid_value", "function_call"),
+    ({"functions": [{"name": "f"}], "function_call": "always"}, "invalid_value", "function_call"),
+    ({"functions": []}, "array_below_min_length", "functions"),
     ({"stream_options": {"include_usage": True}}, None, "stream_options"),
     ({"temprature": 1}, "unknown_parameter", "temprature"),
     ({"tool_choice": "required"}, None, "tool_choice"),
@@ -123,23 +196,19 @@ def test_bad_input_names_its_path(body: dict[str, object], code: str, param: str
 
 UNSUPPORTED = [
     ({"audio": {"voice": "alloy", "format": "mp3"}}, "audio"),
-    ({"logit_bias": {"1": 2}}, "logit_bias"),
-    ({"logprobs": True}, "logprobs"),
     ({"modalities": ["text", "audio"]}, "modalities"),
     ({"moderation": {"model": "m"}}, "moderation"),
-    ({"n": 2}, "n"),
-    ({"prediction": {"type": "content", "content": "x"}}, "prediction"),
     ({"prompt_cache_options": {}}, "prompt_cache_options"),
     ({"prompt_cache_retention": "24h"}, "prompt_cache_retention"),
-    ({"reasoning_effort": "low"}, "reasoning_effort"),
-    ({"service_tier": "priority"}, "service_tier"),
-    ({"store": True}, "store"),
-    ({"tools": [{"type": "custom", "custom": {"name": "f"}}]}, "tools[0].type"),
-    ({"top_logprobs": 1}, "top_logprobs"),
-    ({"verbosity": "high"}, "verbosity"),
+    ({"tools": [{"type": "web_search"}]}, "tools[0].type"),
+    ({"messages": [{"role": "assistant", "content": "x", "audio": {"id": "a"}}]}, "messages[0].audio"),
     ({"web_search_options": {}}, "web_search_options"),
     (
-        {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "u"}}]}]},
+        {
+            "messages": [
+                {"role": "user", "content": [{"type": "input_audio", "input_audio": {"data": "", "format": "wav"}}]}
+            ]
+        },
         "messages[0].content[0].type",
     ),
 ]
@@ -157,7 +226,8 @@ def test_what_cannot_work_yet_is_refused_by_name(body: dict[str, object], param:
     [
         {"n": 1, "store": False, "logprobs": False, "tools": [], "modalities": ["text"]},
         {"response_format": {"type": "text"}, "reasoning_effort": "none", "verbosity": "medium"},
-        {"service_tier": "default", "metadata": {"a": "b"}, "user": "u", "safety_identifier": "s"},
+        {"prediction": {"type": "content", "content": [{"type": "text", "text": "x"}]}},
+        {"service_tier": "priority", "metadata": {"a": "b"}, "user": "u", "safety_identifier": "s"},
         {"stream": True, "stream_options": {"include_usage": True, "include_obfuscation": False}},
     ],
 )

@@ -1,0 +1,157 @@
+"""From an ask to a prompt that its engine has admitted: every fault of the caller is found here."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from freehold.core.catalog import Catalog, Entry
+from freehold.core.errors import Invalid, Unsupported
+from freehold.core.items import Item
+from freehold.core.ports import Engine
+from freehold.core.principal import Principal
+from freehold.core.prompt import Ask, Effort, Prompt
+from freehold.core.surface import Surface
+from freehold.runs.effort import BUDGETS
+from freehold.runs.lower import Seen, lower
+from freehold.runs.truncate import shorter
+from freehold.services.compaction import shortened
+from freehold.services.media import Media
+from freehold.services.prompts import Prompts
+from freehold.services.recall import Recall
+
+_TOO_LONG = "context_length_exceeded"
+
+
+class Admitted(Struct, frozen=True):
+    """An ask that can be answered. `effort` is that with which the model thinks, None where it does not.
+
+    `items` is the whole conversation; `compact` says that it has grown so long that it is to be compacted first;
+    `seen` is what became of its images and files.
+    """
+
+    ask: Ask
+    items: tuple[Item, ...]
+    entry: Entry
+    engine: Engine
+    prompt: Prompt
+    effort: Effort | None
+    compact: bool = False
+    seen: Seen = {}
+
+
+class Admission:
+    """Finds the model behind a name and makes the prompt that it will read."""
+
+    def __init__(
+        self, catalog: Catalog, engines: Mapping[str, Engine], recall: Recall, prompts: Prompts, media: Media
+    ) -> None:
+        self._catalog = catalog
+        self._engines = engines
+        self._recall = recall
+        self._prompts = prompts
+        self._media = media
+
+    async def admit(self, who: Principal, surface: Surface[Any], ask: Ask) -> Admitted:
+        """Check everything that can be checked before the first byte.
+
+        Raises Invalid, Unsupported or NotFound for the caller's faults, EngineBusy when the engine's queue is full and
+        EngineFailed when it is down.
+        """
+        if ask.template is not None:
+            ask = await self._prompts.fill(who, ask, ask.template)
+        entry = self._find(surface, ask)
+        effort = _effort(entry, surface, ask)
+        _check(entry, surface, ask)
+        engine = self._engines[entry.engine]
+        ask = await self._recall.follow(who, ask)
+        items = await self._recall.items(who, ask)
+        try:
+            seen = await self._media.see(who, entry, items, ask.places)
+            prompt = Prompt(model="", turns=())
+            return await self._admitted(Admitted(ask, items, entry, engine, prompt, effort, seen=seen))
+        except Invalid as fault:
+            named = {None: surface.conversation, "input": surface.conversation, "format": surface.format}
+            fault.param = named.get(fault.param, fault.param)
+            raise
+
+    async def prompt(self, admitted: Admitted, items: Sequence[Item]) -> Prompt:
+        """Return the admitted prompt of the same ask over other items. Raises what the engine raises."""
+        served = admitted.entry.served
+        prompt = lower(admitted.ask, items, served.name, admitted.seen, thinking=BUDGETS[admitted.effort or "none"])
+        return await _fitting(admitted.engine, prompt, admitted.ask.truncate)
+
+    async def _admitted(self, begun: Admitted) -> Admitted:
+        """Fill in the prompt, and whether the conversation is to be compacted before it is answered."""
+        limit = begun.ask.compact_at
+        try:
+            prompt = await self.prompt(begun, begun.items)
+        except Invalid as fault:
+            if limit is None or fault.code != _TOO_LONG:
+                raise
+            return replace(begun, prompt=await self.prompt(begun, shortened(begun.items)), compact=True)
+        return replace(begun, prompt=prompt, compact=limit is not None and len(prompt.tokens) > limit)
+
+    def _find(self, surface: Surface[Any], ask: Ask) -> Entry:
+        name = ask.model or self._catalog.default
+        entry = self._catalog.find(name)
+        if entry is None:
+            raise surface.unknown_model(name, self._catalog.why_missing(name))
+        return entry
+
+
+def _check(entry: Entry, surface: Surface[Any], ask: Ask) -> None:
+    """Refuse what the model behind a name cannot do."""
+    served = entry.served
+    if ask.format is not None and not served.constrained:
+        raise Unsupported(f"The model behind `{entry.name}` cannot be held to a format.", surface.format)
+    if ask.choice.mode == "required" and not served.constrained:
+        raise Unsupported(f"The model behind `{entry.name}` cannot be made to call a function.", "tool_choice")
+    if any(one.free in ("lark", "regex") for one in ask.functions) and not served.constrained:
+        raise Unsupported(f"The model behind `{entry.name}` cannot be held to a grammar.", "tools")
+    if ask.sampling.logprobs is not None and not served.logprobs:
+        raise Unsupported(f"The model behind `{entry.name}` does not tell log-probabilities.", surface.logprobs)
+
+
+def _effort(entry: Entry, surface: Surface[Any], ask: Ask) -> Effort | None:
+    """The effort with which the model thinks; None for a model that does not unless it is asked, and was not."""
+    wanted, known, served = ask.thoughts.effort, entry.known, entry.served
+    if wanted in (None, "none"):
+        return wanted or ("medium" if served.thinking == "trained" else None)
+    if served.thinking == "none" or (known is not None and not known.efforts):
+        raise Unsupported(
+            f"Unsupported parameter: '{surface.effort}' is not supported with this model.", surface.effort
+        )
+    if known is not None and wanted not in known.efforts:
+        listed = ", ".join(f"'{one}'" for one in known.efforts)
+        raise Unsupported(
+            f"Unsupported value: '{wanted}' is not supported with the '{entry.name}' model. "
+            f"Supported values are: {listed}.",
+            surface.effort,
+            "unsupported_value",
+        )
+    return wanted
+
+
+async def _fitting(engine: Engine, prompt: Prompt, truncate: bool) -> Prompt:
+    """Admit the prompt or, where that is allowed, the longest part of it that fits the model's context."""
+    try:
+        return await engine.admit(prompt)
+    except Invalid as fault:
+        parts = shorter(prompt) if truncate and fault.code == _TOO_LONG else []
+        if not parts:
+            raise
+    low, high = 0, len(parts) - 1
+    while True:  # parts[high] is the shortest that may fit; each step halves what is left to try
+        middle = (low + high) // 2
+        try:
+            fits = await engine.admit(parts[middle])
+        except Invalid as fault:
+            if fault.code != _TOO_LONG or middle == len(parts) - 1:
+                raise
+            low = middle + 1
+        else:
+            if middle == low:
+                return fits
+            high = middle
