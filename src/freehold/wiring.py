@@ -20,7 +20,7 @@ from freehold.core.ids import random_id
 from freehold.core.ports import Engine, Served
 from freehold.engines.registry import EngineSpec, Find, open_engine
 from freehold.http.app import App
-from freehold.http.routes import chat, conversations, models, responses
+from freehold.http.routes import chat, completions, conversations, models, responses
 from freehold.services.admission import Admission
 from freehold.services.answering import Answering, Chance
 from freehold.services.completions import Completions
@@ -96,6 +96,7 @@ async def build(settings: Settings, data: Path, find: Find, chance: Chance | Non
             *responses.paths(answering, stored, limit),
             *conversations.paths(spoken, limit),
             *chat.paths(answering, completed, limit),
+            *completions.paths(answering, limit),
             *models.paths(Models(catalog)),
         ]
         sockets = responses.sockets(answering, chance.mint, limit)

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import psutil
 import pytest
+from msgspec.structs import replace
 
 from freehold.core.deltas import Delta, Stop, Text
 from freehold.core.errors import EngineBusy, EngineFailed, Invalid, NotFound
 from freehold.core.ports import Engine
-from freehold.core.prompt import Prompt, Sampling, Turn
+from freehold.core.prompt import Function, Prompt, Sampling, Turn
 from freehold.engines.registry import EngineSpec, open_engine
 
 GREEDY = Sampling(temperature=0.0, max_tokens=12)
@@ -257,4 +258,17 @@ def test_a_broken_file_fails_the_start_with_its_reason(smollm2: Path, tmp_path: 
     broken = tmp_path / "broken.gguf"
     with smollm2.open("rb") as file:
         broken.write_bytes(file.read(keep) or b"not a model")
+    asyncio.run(main())
+
+
+def test_a_model_whose_spaces_are_misread_in_grammars_is_held_to_nothing(tiny_model: Path, smollm2: Path) -> None:
+    async def main() -> None:
+        async with engine(smollm2) as held:
+            assert held.models[0].constrained
+        async with engine(tiny_model) as free:
+            assert not free.models[0].constrained
+            offered = replace(prompt("call f"), functions=(Function(name="f"),))
+            _, stop = await said(free, offered)
+            assert stop.usage.output == 12
+
     asyncio.run(main())

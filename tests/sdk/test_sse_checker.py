@@ -81,6 +81,59 @@ def test_a_spoilt_event(events: list[Json], spoil: Spoil) -> None:
         check_stream(events)
 
 
+SHELL = {"type": "custom", "name": "shell"}
+ADD = {"type": "function", "name": "add", "parameters": {"type": "object"}}
+THINKING = {"effort": "low", "summary": "detailed"}
+STREAMS: list[Json] = [
+    {"input": "!refuse not that", "reasoning": THINKING},
+    {"input": "One.\n\nTwo.", "reasoning": THINKING, "include": ["reasoning.encrypted_content"], "store": False},
+    {"input": "!call shell ls -l", "tools": [SHELL]},
+    {"input": '!call add {"a": 1}', "tools": [ADD]},
+    {"input": "a b c", "include": ["message.output_text.logprobs"], "top_logprobs": 1},
+    {"input": " ".join(map(str, range(20))), "reasoning": THINKING, "max_output_tokens": 16},
+]
+
+
+@pytest.mark.parametrize("body", STREAMS)
+def test_every_kind_of_item_is_followed_and_nothing_may_be_missing_twice_or_early(
+    raw: httpx2.Client, body: Json
+) -> None:
+    events = read_events(raw.post("/responses", json={"model": "gpt-5.2", "stream": True, **body}).content)
+    assert check_stream(events)["output"]
+    for place in range(len(events)):
+        swapped = [*events[:place], *events[place : place + 2][::-1], *events[place + 2 :]]
+        spoilt = [events[:place] + events[place + 1 :], events[: place + 1] + events[place:], swapped]
+        for stream in spoilt[: 2 if place + 1 == len(events) else 3]:
+            numbered = copy.deepcopy(stream)
+            renumber(numbered)
+            with pytest.raises(StreamError):
+                check_stream(numbered)
+
+
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [
+        ("response.reasoning_text.delta", {"delta": "other "}),
+        ("response.reasoning_text.done", {"content_index": 1}),
+        ("response.reasoning_summary_part.added", {"summary_index": 1}),
+        ("response.reasoning_summary_text.delta", {"delta": ""}),
+        ("response.reasoning_summary_text.done", {"text": "other"}),
+        ("response.reasoning_summary_part.done", {"part": {"type": "summary_text", "text": "other"}}),
+        ("response.output_text.delta", {"logprobs": []}),
+        ("response.output_text.done", {"logprobs": []}),
+        ("response.content_part.done", {"part": {"type": "refusal", "refusal": "a b"}}),
+        ("response.output_item.added", {"item": {"type": "web_search_call", "id": "ws_1", "status": "in_progress"}}),
+    ],
+)
+def test_a_spoilt_event_of_a_thought_or_of_logprobs(raw: httpx2.Client, kind: str, change: Json) -> None:
+    wanted = {"include": ["message.output_text.logprobs"], "reasoning": THINKING}
+    body = {"model": "gpt-5.2", "input": "a b", "stream": True, **wanted}
+    events = read_events(raw.post("/responses", json=body).content)
+    next(event for event in events if event["type"] == kind).update(change)
+    with pytest.raises(StreamError):
+        check_stream(events)
+
+
 @pytest.mark.parametrize(
     "raw_bytes",
     [

@@ -10,7 +10,14 @@ import pytest
 from freehold.surfaces import conversations
 from freehold.surfaces.chat.request import ChatBody
 from freehold.surfaces.chat.request import StreamOptions as ChatStreamOptions
-from freehold.surfaces.responses.request import Reasoning, ResponseBody, StreamOptions, TextOptions
+from freehold.surfaces.responses.request import (
+    CompactBody,
+    CountBody,
+    Reasoning,
+    ResponseBody,
+    StreamOptions,
+    TextOptions,
+)
 from tests.spec.outline import BOUNDS, Json, properties
 
 SPEC: Json = json.loads((Path(__file__).parent / "openapi/bodies.json").read_text())
@@ -23,6 +30,8 @@ BODIES = {
     "ChatCompletionStreamOptions": ChatStreamOptions,
     "CreateConversationBody": conversations.CreateBody,
     "UpdateConversationBody": conversations.UpdateBody,
+    "TokenCountsBody": CountBody,
+    "CompactResponseMethodPublicBody": CompactBody,
 }
 
 STRICTER: dict[tuple[str, str], Json] = {

@@ -11,6 +11,7 @@ from openai.types.responses import ResponseStreamEvent
 from freehold.config import Outbound, Refusals, Server, Settings, Storage
 from freehold.engines.registry import EngineSpec
 from freehold.surfaces.chat.request import ChatBody
+from freehold.surfaces.completions.request import CompletionBody
 from freehold.surfaces.responses import objects
 from freehold.surfaces.responses.request import ResponseBody
 
@@ -40,7 +41,9 @@ def test_every_stream_event_has_its_row() -> None:
     assert sent - {"error"} == {str(kind.__struct_config__.tag) for kind in objects.EVENTS}
 
 
-@pytest.mark.parametrize(("heading", "body"), [("responses", ResponseBody), ("chat/completions", ChatBody)])
+@pytest.mark.parametrize(
+    ("heading", "body"), [("responses", ResponseBody), ("chat/completions", ChatBody), ("completions", CompletionBody)]
+)
 def test_every_parameter_has_its_row(heading: str, body: type) -> None:
     section = (REFERENCE / "api.md").read_text().split(f"## POST /v1/{heading}\n")[1].split("\n## ")[0]
     rows = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)

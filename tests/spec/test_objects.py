@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from freehold.core.items import Message, OutputText
+from freehold.core import items
 from freehold.surfaces import conversations, models
 from freehold.surfaces.chat import objects as chat
 from freehold.surfaces.chat import stored
@@ -19,8 +19,8 @@ OBJECTS: dict[str, type[msgspec.Struct]] = {
     "Response": responses.Response,
     "ResponseUsage": responses.ResponseUsage,
     "ResponseItemList": responses.ItemPage,
-    "OutputMessage": Message,
-    "OutputTextContent": OutputText,
+    "OutputMessage": items.Message,
+    "OutputTextContent": items.OutputText,
     "CreateChatCompletionResponse": chat.ChatCompletion,
     "CreateChatCompletionStreamResponse": chat.Chunk,
     "ChatCompletionResponseMessage": chat.AssistantAnswer,
@@ -38,6 +38,40 @@ OBJECTS: dict[str, type[msgspec.Struct]] = {
     "ResponseContentPartDoneEvent": responses.PartDone,
     "ResponseTextDeltaEvent": responses.TextDelta,
     "ResponseTextDoneEvent": responses.TextDone,
+    "ResponseFunctionCallArgumentsDeltaEvent": responses.ArgumentsDelta,
+    "ResponseFunctionCallArgumentsDoneEvent": responses.ArgumentsDone,
+    "ResponseCustomToolCallInputDeltaEvent": responses.InputDelta,
+    "ResponseCustomToolCallInputDoneEvent": responses.InputDone,
+    "ResponseRefusalDeltaEvent": responses.RefusalDelta,
+    "ResponseRefusalDoneEvent": responses.RefusalDone,
+    "ResponseReasoningTextDeltaEvent": responses.ThoughtDelta,
+    "ResponseReasoningTextDoneEvent": responses.ThoughtDone,
+    "ResponseReasoningSummaryPartAddedEvent": responses.SummaryAdded,
+    "ResponseReasoningSummaryPartDoneEvent": responses.SummaryDone,
+    "ResponseReasoningSummaryTextDeltaEvent": responses.SummaryDelta,
+    "ResponseReasoningSummaryTextDoneEvent": responses.SummaryTextDone,
+    "ResponseLogProb": items.Logprob,
+    "CompactResource": responses.Compacted,
+    "TokenCountsResource": responses.InputTokens,
+    "RefusalContent": items.Refusal,
+    "SummaryTextContent": items.SummaryText,
+    "ReasoningTextContent": items.ReasoningText,
+    "LogProb": items.Logprob,
+    "TopLogProb": items.TopLogprob,
+    "FunctionToolCallResource": items.FunctionCall,
+    "FunctionToolCallOutputResource": items.FunctionCallOutput,
+    "CustomToolCallResource": items.CustomToolCall,
+    "CustomToolCallOutputResource": items.CustomToolCallOutput,
+    "ReasoningItem": items.Reasoning,
+    "CompactionBody": items.Compaction,
+    "ItemReferenceParam": items.ItemReference,
+    "InputTextContent": items.InputText,
+    "InputImageContent": items.InputImage,
+    "InputFileContent": items.InputFile,
+    "ChatCompletionTokenLogprob": items.Logprob,
+    "ChatCompletionMessageToolCall": chat.ToolCall,
+    "ChatCompletionMessageCustomToolCall": chat.CustomCall,
+    "ChatCompletionMessageToolCallChunk": chat.ToolCallPiece,
     "ResponseWsError": websocket.Failure,
     "ErrorPayload": websocket.ErrorPayload,
     "ConversationResource": conversations.Conversation,
@@ -51,9 +85,17 @@ OBJECTS: dict[str, type[msgspec.Struct]] = {
 BEYOND = {
     "Response": {"frequency_penalty", "presence_penalty", "store"},
     "ResponseTextDeltaEvent": {"obfuscation"},
+    "ResponseFunctionCallArgumentsDeltaEvent": {"obfuscation"},
+    "ResponseCustomToolCallInputDeltaEvent": {"obfuscation"},
+    "ResponseRefusalDeltaEvent": {"obfuscation"},
+    "ResponseReasoningTextDeltaEvent": {"obfuscation"},
+    "ResponseReasoningSummaryTextDeltaEvent": {"obfuscation"},
+    "ResponseLogProb": {"bytes"},
+    "ChatCompletionMessageToolCallChunk": {"custom"},
     "Model": {"freehold"},
 }
-"""Keys that the document lacks: those that recorded traffic carries, and Freehold's own on the model object."""
+"""Keys that the document lacks: those that recorded traffic carries, the log-probabilities of deltas being those of the
+part, the pieces of custom calls, and Freehold's own on the model object."""
 
 
 def keys(kind: type[msgspec.Struct]) -> tuple[set[str], set[str]]:
@@ -79,3 +121,9 @@ def test_the_same_keys(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in OBJECTS if name.endswith("Event")])
 def test_an_event_is_tagged_with_its_type(name: str) -> None:
     assert SPEC[name]["properties"]["type"]["enum"] == [OBJECTS[name].__struct_config__.tag]
+
+
+def test_every_stream_event_is_compared() -> None:
+    compared = {kind.__struct_config__.tag for kind in OBJECTS.values()}
+    sent = {kind.__struct_config__.tag for kind in responses.EVENTS}
+    assert sent - compared == {"response.compaction.compacting"}  # the SDK knows it, the document does not

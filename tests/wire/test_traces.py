@@ -2,17 +2,48 @@
 
 Each file in `traces/` is a request (its first line: method and path; then its JSON body; then a line `---`) followed by
 the exact answer. After an intended change: `FREEHOLD_RECORD=1 pytest tests/wire`, then read the difference.
+
+Where a trace `NAME_stream` asks the same as `NAME`, it folds to that answer.
 """
 
 import asyncio
+import json
 import os
 from pathlib import Path
 
 import pytest
 
+from tests.chunk_checker import check_chunks
 from tests.house import house
+from tests.sse_checker import Json, check_stream, read_events, read_frames
 
 TRACES = sorted((Path(__file__).parent / "traces").glob("*.txt"))
+
+
+def plain(trace: Path) -> Path:
+    """The trace of the same name that does not stream."""
+    return trace.with_stem(trace.stem.removesuffix("_stream"))
+
+
+def asked(trace: Path) -> list[tuple[str, Json]]:
+    """The requests of a trace, apart from whether and how they stream."""
+    found: list[tuple[str, Json]] = []
+    for request in trace.read_text().split("\n---\n")[:-1]:
+        line, _, body = request.strip().partition("\n")
+        given = json.loads(body or "{}")
+        found.append((line, {key: given[key] for key in given if key not in ("stream", "stream_options")}))
+    return found
+
+
+LEGACY = "completions_"
+STREAMS = [
+    path
+    for path in TRACES
+    if "\n200 text/event-stream" in (text := path.read_text())
+    and "starting_after" not in text
+    and not path.stem.startswith(LEGACY)
+]
+TWINS = [path for path in STREAMS if plain(path) in set(TRACES) - {path} and asked(plain(path)) == asked(path)]
 
 
 async def play(folder: Path, requests: list[str]) -> str:
@@ -37,5 +68,40 @@ def test_trace(trace: Path, tmp_path: Path) -> None:
     assert answer == expected
 
 
+def folded(trace: Path) -> Json:
+    """Check the stream of a trace and return what it folds to."""
+    *_, request, answer = trace.read_text().split("\n---\n")
+    line, _, body = request.strip().partition("\n")
+    stream = answer.partition("\n")[2].encode()
+    if "/chat/" in line:
+        return check_chunks(stream, json.loads(body).get("n", 1))
+    return check_stream(read_events(stream))
+
+
+@pytest.mark.parametrize("trace", STREAMS, ids=lambda path: path.stem)
+def test_every_stream_follows_the_grammar(trace: Path) -> None:
+    assert folded(trace)
+
+
+@pytest.mark.parametrize("trace", TWINS, ids=lambda path: path.stem)
+def test_a_stream_folds_to_the_answer_that_is_not_streamed(trace: Path) -> None:
+    whole = plain(trace).read_text().split("\n---\n")[-1]
+    answer, stream = json.loads(whole.partition("\n")[2]), folded(trace)
+    if "usage" not in stream:
+        del answer["usage"]
+    assert stream == answer
+
+
+def test_a_legacy_stream_folds_to_its_text() -> None:
+    *_, answer = (Path(__file__).parent / "traces" / f"{LEGACY}stream.txt").read_text().split("\n---\n")
+    *frames, done = [data for _, data in read_frames(answer.partition("\n")[2].encode())]
+    chunks = [json.loads(frame) for frame in frames]
+    assert done == "[DONE]"
+    assert "".join(choice["text"] for chunk in chunks for choice in chunk["choices"]) == "Once upon a time"
+    assert [chunk["choices"][0]["finish_reason"] for chunk in chunks[:-1]] == [None] * 4 + ["stop"]
+    assert chunks[-1]["usage"]["total_tokens"] == 8
+
+
 def test_there_are_traces() -> None:
-    assert len(TRACES) >= 10
+    assert len(TRACES) >= 100
+    assert len(TWINS) >= 12

@@ -26,6 +26,7 @@ from freehold.engines.weights.starters import LARGE, MEMORY_OF_LARGE, SMALL, sta
 from freehold.storage.database import open_database
 
 ENGINE = "xllamacpp"
+IMPORTED_AS = {"pycryptodomex": "Cryptodome"}
 LEAST_MEMORY = 2 * 1024**3
 LEAST_DISK = 2 * 1024**3
 SOURCE_SECONDS = 3
@@ -89,7 +90,7 @@ def _packages() -> Finding:
     missing = []
     for name in sorted(names):
         try:
-            importlib.import_module(name)
+            importlib.import_module(IMPORTED_AS.get(name, name))
         except ImportError as error:
             missing.append(f"{name} ({error})")
     advice = "Install Freehold again: `pip install --force-reinstall freehold`."

@@ -61,6 +61,7 @@ _TABLE: Iterable[tuple[str, Known]] = (
         "gpt-3.5-turbo-16k-0613",
         Known(context=16_385),
     ),
+    *_names("gpt-3.5-turbo-instruct davinci-002 babbage-002", Known(context=4_096)),
     *_names("gpt-image-1 dall-e-3 dall-e-2", Known(kind="image", context=0)),
 )
 

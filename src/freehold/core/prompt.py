@@ -92,16 +92,23 @@ class Turn(Struct, frozen=True):
     images: tuple[Image, ...] = ()
 
 
+Raw = str | tuple[int, ...]
+"""A text that is continued as it is, or its tokens."""
+
+
 class Prompt(Struct, frozen=True, kw_only=True):
     """One engine turn: it knows nothing of HTTP, items or hosted tools.
 
     `model` is the served model's name. `tokens` is empty until `Engine.admit` has filled in what the engine will read;
     an engine that cannot count (a remote one) leaves it so. `thinking` is the most tokens that the model may think
-    before it answers; None leaves that to the model.
+    before it answers; None leaves that to the model. Where there is a `raw` text, the model goes on with it as it is,
+    without turns, and up to the `suffix` where there is one; tokens given as `raw` are text once they are admitted.
     """
 
     model: str
     turns: tuple[Turn, ...]
+    raw: Raw | None = None
+    suffix: str | None = None
     sampling: Sampling = Sampling()
     functions: tuple[Function, ...] = ()
     choice: Choice = Choice()
@@ -140,14 +147,17 @@ class Template(Struct, frozen=True, kw_only=True):
 class Ask(Struct, frozen=True, kw_only=True):
     """What every surface's request comes down to. `model` is the name that the client used, None for the default.
 
-    `choices` answers are given side by side. With `truncate`, the oldest turns are left out where the conversation does
-    not fit the model's context; over `compact_at` tokens, it is compacted before it is answered. `before` was said
-    after `previous` and is stored nowhere. With `warm`, the model only reads, and says nothing. `places` are where in
-    the request the images and files of `items` stand.
+    Each of the `raw` texts is continued as it is, up to the `suffix` where there is one; then there are no items.
+    `choices` answers are given side by side, to each of the texts. With `truncate`, the oldest turns are left out where
+    the conversation does not fit the model's context; over `compact_at` tokens, it is compacted before it is answered.
+    `before` was said after `previous` and is stored nowhere. With `warm`, the model only reads, and says nothing.
+    `places` are where in the request the images and files of `items` stand.
     """
 
     model: str | None
     items: tuple[Item, ...]
+    raw: tuple[Raw, ...] = ()
+    suffix: str | None = None
     instructions: str | None = None
     sampling: Sampling = Sampling()
     functions: tuple[Function, ...] = ()

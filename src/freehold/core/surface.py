@@ -20,7 +20,7 @@ class Stamp(Struct, frozen=True):
 
     `id` is the object's, `created` its unix time, `served` the model behind the name, `pad` random characters from
     which the deltas' obfuscation is cut; `effort` is that with which the model thinks. `ocr` says that it
-    reads the text of images instead of seeing them.
+    reads the text of images instead of seeing them. `raw` are the texts that are continued as they are.
     """
 
     id: str
@@ -30,6 +30,7 @@ class Stamp(Struct, frozen=True):
     pad: str
     effort: Effort | None = None
     ocr: bool = False
+    raw: tuple[str, ...] = ()
 
 
 class Projection(Protocol):
@@ -58,8 +59,8 @@ class Surface(Generic[B]):
 
     `prefix` begins the ids of its objects; `conversation` is the parameter that holds what was said, `format` the one
     that says how the answer is to be written, `effort` how much is thought, `logprobs` that log-probabilities are told;
-    `unknown_model` makes the fault for a model name that nothing serves;
-    `last` is sent after the last frame of a stream.
+    a surface without such a parameter leaves its name empty. `unknown_model` makes the fault for a model name that
+    nothing serves; `last` is sent after the last frame of a stream.
     """
 
     path: str

@@ -34,7 +34,7 @@ async def open_script(spec: EngineSpec, find: Find) -> AsyncGenerator[Engine, No
 
 
 class ScriptEngine:
-    """Answers with the text of the last user turn, a word and the white space around it at a time.
+    """Answers with the text of the last user turn, or the raw text, a word and the white space around it at a time.
 
     A token is a word: usage, `max_tokens` and the context count words. A last user text that begins with the directive
     `!crash after N` is answered with N words (of the text after the directive, over and over; `word` if there is none),
@@ -73,11 +73,17 @@ class ScriptEngine:
         return self._gate.load
 
     async def admit(self, prompt: Prompt) -> Prompt:
-        """Return the prompt with a token for each word of its turns; raises Invalid when they exceed the context."""
+        """Return the prompt with a token for each word of its turns or raw text, where tokens are written as numbers.
+
+        Raises Invalid when they exceed the context, Unsupported for biases and suffixes.
+        """
         self._gate.check()
         if prompt.sampling.logit_bias:
             raise Unsupported("Unsupported parameter: 'logit_bias' is not supported with this model.", "logit_bias")
-        count = sum(len(turn.text.split()) for turn in prompt.turns)
+        if prompt.suffix is not None:
+            raise Unsupported("Unsupported parameter: 'suffix' is not supported with this model.", "suffix")
+        raw = " ".join(map(str, prompt.raw)) if isinstance(prompt.raw, tuple) else prompt.raw
+        count = sum(len(turn.text.split()) for turn in prompt.turns) + len((raw or "").split())
         if count >= CONTEXT:
             raise Invalid(
                 f"This model's maximum context length is {CONTEXT} tokens. However, your messages resulted in {count} "
@@ -85,7 +91,7 @@ class ScriptEngine:
                 "context_length_exceeded",
                 "input",
             )
-        return replace(prompt, tokens=tuple(range(count)))
+        return replace(prompt, tokens=tuple(range(count)), raw=raw)
 
     async def generate(self, prompt: Prompt) -> AsyncGenerator[Delta, None]:
         """Yield a delta a word, then Stop; raises EngineBusy before the first one, EngineFailed where told to crash."""
@@ -112,6 +118,8 @@ class ScriptEngine:
 
 
 def _asked(prompt: Prompt) -> str:
+    if isinstance(prompt.raw, str):
+        return prompt.raw
     return next((turn.text for turn in reversed(prompt.turns) if turn.speaker == "user"), "")
 
 
@@ -153,9 +161,9 @@ def _answer(asked: str) -> list[str]:
 
 def _called(prompt: Prompt) -> str | None:
     """Return the function that the last turn tells it to call, if it is offered."""
-    last = prompt.turns[-1]
-    told = _CALL.match(last.text) if last.speaker == "user" and prompt.choice.mode != "none" else None
-    if told is None:
+    last = prompt.turns[-1] if prompt.turns else None
+    told = None if last is None or last.speaker != "user" else _CALL.match(last.text)
+    if told is None or prompt.choice.mode == "none":
         return None
     return next((one.name for one in prompt.functions if one.name == told[1]), None)
 

@@ -19,7 +19,7 @@ from freehold.core.items import (
     Reasoning,
     Refusal,
 )
-from freehold.core.prompt import IMAGE, Ask, Call, Image, Prompt, Speaker, Turn, Verbosity
+from freehold.core.prompt import IMAGE, Ask, Call, Image, Prompt, Raw, Speaker, Turn, Verbosity
 
 _SPEAKERS: dict[str, Speaker] = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
 _VERBOSITY: Mapping[Verbosity, str] = {
@@ -68,6 +68,11 @@ def lower(ask: Ask, items: Sequence[Item], model: str, seen: Seen | None = None,
         format=ask.format,
         thinking=thinking,
     )
+
+
+def lower_raw(ask: Ask, raw: Raw, model: str) -> Prompt:
+    """Return the prompt for one of the ask's raw texts; `model` is the served model's name."""
+    return Prompt(model=model, turns=(), raw=raw, suffix=ask.suffix, sampling=ask.sampling)
 
 
 def _turn(item: Item, seen: Seen) -> Turn:

@@ -14,7 +14,7 @@ from freehold.core.principal import Principal
 from freehold.core.prompt import Ask, Effort, Prompt
 from freehold.core.surface import Surface
 from freehold.runs.effort import BUDGETS
-from freehold.runs.lower import Seen, lower
+from freehold.runs.lower import Seen, lower, lower_raw
 from freehold.runs.truncate import shorter
 from freehold.services.compaction import shortened
 from freehold.services.media import Media
@@ -28,17 +28,22 @@ class Admitted(Struct, frozen=True):
     """An ask that can be answered. `effort` is that with which the model thinks, None where it does not.
 
     `items` is the whole conversation; `compact` says that it has grown so long that it is to be compacted first;
-    `seen` is what became of its images and files.
+    `seen` is what became of its images and files. There are several `prompts` where there are several raw texts.
     """
 
     ask: Ask
     items: tuple[Item, ...]
     entry: Entry
     engine: Engine
-    prompt: Prompt
     effort: Effort | None
+    prompts: tuple[Prompt, ...] = ()
     compact: bool = False
     seen: Seen = {}
+
+    @property
+    def prompt(self) -> Prompt:
+        """The first of the prompts."""
+        return self.prompts[0]
 
 
 class Admission:
@@ -69,8 +74,7 @@ class Admission:
         items = await self._recall.items(who, ask)
         try:
             seen = await self._media.see(who, entry, items, ask.places)
-            prompt = Prompt(model="", turns=())
-            return await self._admitted(Admitted(ask, items, entry, engine, prompt, effort, seen=seen))
+            return await self._admitted(Admitted(ask, items, entry, engine, effort, seen=seen))
         except Invalid as fault:
             named = {None: surface.conversation, "input": surface.conversation, "format": surface.format}
             fault.param = named.get(fault.param, fault.param)
@@ -83,15 +87,18 @@ class Admission:
         return await _fitting(admitted.engine, prompt, admitted.ask.truncate)
 
     async def _admitted(self, begun: Admitted) -> Admitted:
-        """Fill in the prompt, and whether the conversation is to be compacted before it is answered."""
-        limit = begun.ask.compact_at
+        """Fill in the prompts, and whether the conversation is to be compacted before it is answered."""
+        ask, limit = begun.ask, begun.ask.compact_at
+        if ask.raw:
+            lowered = [lower_raw(ask, raw, begun.entry.served.name) for raw in ask.raw]
+            return replace(begun, prompts=tuple([await begun.engine.admit(prompt) for prompt in lowered]))
         try:
             prompt = await self.prompt(begun, begun.items)
         except Invalid as fault:
             if limit is None or fault.code != _TOO_LONG:
                 raise
-            return replace(begun, prompt=await self.prompt(begun, shortened(begun.items)), compact=True)
-        return replace(begun, prompt=prompt, compact=limit is not None and len(prompt.tokens) > limit)
+            return replace(begun, prompts=(await self.prompt(begun, shortened(begun.items)),), compact=True)
+        return replace(begun, prompts=(prompt,), compact=limit is not None and len(prompt.tokens) > limit)
 
     def _find(self, surface: Surface[Any], ask: Ask) -> Entry:
         name = ask.model or self._catalog.default

@@ -14,7 +14,7 @@ from freehold.core.errors import Fault
 from freehold.core.events import Ended, Ending, Event, Grew
 from freehold.core.ids import Clock, Mint
 from freehold.core.items import Item, Message, Reasoning
-from freehold.core.ports import Load, Served
+from freehold.core.ports import Generating, Load, Served
 from freehold.core.principal import Principal
 from freehold.core.prompt import Ask, Prompt, Thoughts
 from freehold.core.surface import Projection, Stamp, Surface
@@ -142,7 +142,8 @@ class Answering:
         chance, served = self._chance, admitted.entry.served
         answer_id = chance.mint(surface.prefix)
         ocr = read_by_ocr(admitted.seen)
-        stamp = Stamp(answer_id, int(chance.clock()), served, chance.clock, chance.pad(), admitted.effort, ocr)
+        raw = tuple(one.raw for one in admitted.prompts if isinstance(one.raw, str))
+        stamp = Stamp(answer_id, int(chance.clock()), served, chance.clock, chance.pad(), admitted.effort, ocr, raw)
         return Answer(
             id=answer_id,
             project=who.project,
@@ -161,18 +162,24 @@ class Answering:
         return len((await self._admission.admit(who, surface, ask)).prompt.tokens)
 
     def _events(self, who: Principal, admitted: Admitted, answer_id: str) -> AsyncGenerator[Event, None]:
-        ask, prompt = admitted.ask, admitted.prompt
-        engine = self._policy.declines(admitted.items) or admitted.engine
-        mint, stopped = self._chance.mint, lambda: self.running.stopped(answer_id)
-        conclude = partial(self._conclude, who, ask.thoughts)
+        ask, mint = admitted.ask, self._chance.mint
+        stopped, conclude = lambda: self.running.stopped(answer_id), partial(self._conclude, who, ask.thoughts)
         if ask.warm:
-            return silent(run(shortest(prompt), engine, mint, stopped, conclude))
+            return silent(run(shortest(admitted.prompt), self._engine(admitted), mint, stopped, conclude))
         if admitted.compact:
             return self._compacted(who, admitted, stopped, conclude)
-        if ask.choices == 1:
-            return run(prompt, engine, mint, stopped, conclude)
-        prompts = [_varied(prompt, number) for number in range(ask.choices)]
-        return side_by_side([run(one, engine, mint, stopped, conclude) for one in prompts])
+        runs = [
+            run(_varied(prompt, number), self._engine(admitted, prompt), mint, stopped, conclude)
+            for prompt in admitted.prompts
+            for number in range(ask.choices)
+        ]
+        return runs[0] if len(runs) == 1 else side_by_side(runs, ask.choices, admitted.engine.load.limit)
+
+    def _engine(self, admitted: Admitted, prompt: Prompt | None = None) -> Generating:
+        """What answers: the engine, or the policy in its place."""
+        if prompt is not None and isinstance(prompt.raw, str):
+            return self._policy.declines_text(f"{prompt.raw}\n{prompt.suffix or ''}") or admitted.engine
+        return self._policy.declines(admitted.items) or admitted.engine
 
     def _compacted(
         self, who: Principal, admitted: Admitted, stopped: Callable[[], bool], conclude: Conclude

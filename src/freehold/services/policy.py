@@ -25,7 +25,10 @@ class Policy:
         said = next((item for item in reversed(items) if isinstance(item, Message) and item.role == "user"), None)
         if said is None or not self._patterns:
             return None
-        text = " ".join(part.text for part in said.content if isinstance(part, InputText))
+        return self.declines_text(" ".join(part.text for part in said.content if isinstance(part, InputText)))
+
+    def declines_text(self, text: str) -> "Declining | None":
+        """The same for a text that is to be continued."""
         return Declining(self._message) if any(pattern.search(text) for pattern in self._patterns) else None
 
 

@@ -11,10 +11,13 @@ from freehold.core.errors import Invalid, Unsupported
 Temperature = Annotated[float, Meta(ge=0, le=2)]
 TopP = Annotated[float, Meta(ge=0, le=1)]
 Penalty = Annotated[float, Meta(ge=-2, le=2)]
+Bias = Annotated[float, Meta(ge=-100, le=100)]
 Identifier = Annotated[str, Meta(max_length=64)]
 Metadata = Annotated[
     dict[Annotated[str, Meta(max_length=64)], Annotated[str, Meta(max_length=512)]], Meta(max_length=16)
 ]
+
+_LONGEST_TOKEN_ID = 9
 
 OBFUSCATION = 16
 """Deltas are padded to a multiple of this many characters, so that their sizes tell nothing of the text."""
@@ -43,6 +46,18 @@ def refuse_stream_options(stream: bool | None, options: object | None) -> None:
         raise Invalid(
             "The 'stream_options' parameter is only allowed when 'stream' is enabled.", None, "stream_options"
         )
+
+
+def biases(given: Mapping[str, Bias]) -> dict[int, float]:
+    """Read `logit_bias`: by token. Raises Invalid for a key that is none."""
+    for token in given:
+        if not token.isdecimal() or len(token) > _LONGEST_TOKEN_ID:
+            raise Invalid(
+                f"Invalid key in 'logit_bias': {token}. You should only be submitting non-negative integers.",
+                "invalid_value",
+                "logit_bias",
+            )
+    return {int(token): bias for token, bias in given.items()}
 
 
 def padding(pad: str, length: int) -> str:

@@ -35,7 +35,7 @@ class Run:
 
 def heard(*runs: Run) -> list[Event]:
     async def main() -> list[Event]:
-        stream = side_by_side([run.events() for run in runs])
+        stream = side_by_side([run.events() for run in runs], len(runs))
         async with asyncio.timeout(5):
             return [event async for event in stream]
 
@@ -86,7 +86,7 @@ def test_closing_it_closes_the_runs() -> None:
     runs = [Run(Grew(0, "a"), None), Run(None)]
 
     async def main() -> None:
-        stream = side_by_side([run.events() for run in runs])
+        stream = side_by_side([run.events() for run in runs], len(runs))
         await anext(stream)
         await stream.aclose()
 
@@ -104,3 +104,31 @@ def test_a_hundred_answers_all_come_through() -> None:
 def test_a_bug_in_a_run_is_not_waited_for_for_ever() -> None:
     with pytest.raises(ZeroDivisionError):
         heard(Run(Grew(0, "a"), ZeroDivisionError()), Run(None))
+
+
+def test_each_prompt_is_read_once_however_many_answers_it_has() -> None:
+    async def main() -> list[Event]:
+        runs = [Run(Ended(status="completed", usage=usage(2))) for _ in range(4)]
+        return [event async for event in side_by_side([run.events() for run in runs], 2)]
+
+    *_, last = asyncio.run(main())
+    assert last == Ended(status="completed", usage=Usage(input=14, output=8))
+
+
+def test_no_more_runs_at_once_than_there_are_places() -> None:
+    running, most = 0, 0
+
+    async def one() -> AsyncGenerator[Event, None]:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0)
+        yield Ended(status="completed")
+        running -= 1
+
+    async def main() -> None:
+        async for _ in side_by_side([one() for _ in range(10)], 10, 3):
+            pass
+
+    asyncio.run(main())
+    assert most == 3

@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from freehold.core.deltas import Delta, Stop, Text, Thought, Usage
-from freehold.core.errors import EngineFailed, Invalid, NotFound
+from freehold.core.errors import EngineFailed, Invalid, NotFound, Unsupported
 from freehold.core.items import Logprob
 from freehold.core.ports import Engine, Load, Served
 from freehold.core.prompt import Function, Prompt, Turn
@@ -25,6 +25,7 @@ from freehold.engines.worker.messages import Done, Failed, Generate, Open, Piece
 
 _BACKEND = "freehold.engines.llama.model:LlamaModel"
 _MOST_OUTPUT = 4_096
+_SENTENCE_PIECE = "llama"  # llama.cpp misreads the spaces of these vocabularies in grammars: their answers break them
 _CLOSING = 16  # tokens that the end of a thought may take
 _ERROR_LINE = re.compile(r"^[\d.]+ E +[^:]*: *(?:error loading model: *)?(.+)$")
 
@@ -84,16 +85,24 @@ class LlamaEngine:
         """Return the prompt with the tokens that the model will read.
 
         Raises Invalid when they do not fit the context, the model's chat template does not take these turns, or the
-        model cannot be held to a schema or grammar; NotFound for a model that is not served here, EngineBusy,
-        EngineFailed.
+        model cannot be held to a schema or grammar; Unsupported for a suffix where it cannot fill in the middle,
+        NotFound for a model that is not served here, EngineBusy, EngineFailed.
         """
         seat = self._find(prompt.model)
         seat.gate.check()
-        self._grammars.check(prompt)
-        _check_biases(prompt, seat.vocabulary)
+        if seat.served.constrained:
+            self._grammars.check(prompt)
+        _check_tokens(prompt, seat.vocabulary)
+        raw = prompt.raw
         try:
-            tokens = await seat.worker.tokenize(*_written(prompt, seat))
+            if raw is None:
+                tokens = await seat.worker.tokenize(*_written(prompt, seat))
+            else:
+                told = await seat.worker.tokenize_raw(raw, prompt.suffix)
+                tokens, raw = told.tokens, told.text
         except Refused as refusal:
+            if prompt.suffix is not None:
+                raise Unsupported(str(refusal), "suffix") from refusal
             raise Invalid(str(refusal), param="input") from refusal
         if len(tokens) >= seat.served.context:
             raise Invalid(
@@ -102,7 +111,7 @@ class LlamaEngine:
                 "context_length_exceeded",
                 "input",
             )
-        return replace(prompt, tokens=tokens)
+        return replace(prompt, tokens=tokens, raw=raw)
 
     async def generate(self, prompt: Prompt) -> AsyncGenerator[Delta, None]:
         """Yield the answer, Stop last; a prompt without tokens is admitted first, with what `admit` raises.
@@ -113,7 +122,7 @@ class LlamaEngine:
         if not prompt.tokens:
             prompt = await self.admit(prompt)
         seat = self._find(prompt.model)
-        request = _request(prompt, seat, self._grammars.write(prompt))
+        request = _request(prompt, seat, self._grammars.write(prompt) if seat.served.constrained else "")
         if not request.limit:
             yield Stop("length", Usage(input=len(prompt.tokens)))
             return
@@ -134,17 +143,11 @@ class LlamaEngine:
                     else:
                         for delta in reader.end():
                             yield delta
-                        self._check(request, reader, message)
+                        _check(request, reader, message, self._grammars)
                         yield _stop(message)
                         return
         finally:
             answer.close()
-
-    def _check(self, request: Generate, reader: "Reader", message: Piece | Done | Failed) -> None:
-        """Raise EngineFailed for a finished answer that is not what it was held to."""
-        whole = isinstance(message, Done) and message.reason == "stop" and not request.stop
-        if whole and request.grammar and not self._grammars.holds(request.grammar, reader.answer):
-            raise EngineFailed("The engine did not keep to the schema or grammar of the request.")
 
     def _find(self, model: str) -> Seat:
         seat = self._seats.get(model)
@@ -197,7 +200,22 @@ class Reader:
         return told
 
 
-def _check_biases(prompt: Prompt, vocabulary: int) -> None:
+def _check(request: Generate, reader: Reader, message: Piece | Done | Failed, grammars: Grammars) -> None:
+    """Raise EngineFailed for a finished answer that is not what it was held to."""
+    whole = isinstance(message, Done) and message.reason == "stop" and not request.stop
+    if whole and request.grammar and not grammars.holds(request.grammar, reader.answer):
+        raise EngineFailed("The engine did not keep to the schema or grammar of the request.")
+
+
+def _check_tokens(prompt: Prompt, vocabulary: int) -> None:
+    """Refuse the tokens of a prompt, or of its biases, that the model does not have."""
+    for token in prompt.raw if isinstance(prompt.raw, tuple) else ():
+        if token >= vocabulary:
+            raise Invalid(
+                f"Invalid token in the prompt: {token}. The model behind this name has {vocabulary} tokens.",
+                "invalid_value",
+                "input",
+            )
     for token in prompt.sampling.logit_bias:
         if token >= vocabulary:
             raise Invalid(
@@ -283,7 +301,7 @@ def _served(name: str, ready: Ready) -> Served:
         vision="native" if ready.sees else "none",
         temperature=ready.temperature,
         top_p=ready.top_p,
-        constrained=True,
+        constrained=ready.tokenizer != _SENTENCE_PIECE,
         logprobs=True,
         thinking="trained" if trained(ready.template) else "prompted",
     )

@@ -14,7 +14,7 @@ from msgspec import Struct, json
 from msgspec.structs import replace
 
 from freehold.core.items import Logprob
-from freehold.core.prompt import Turn
+from freehold.core.prompt import Raw, Turn
 from freehold.engines.llama.header import read_header
 from freehold.engines.llama.sampling import defaults, sampling
 from freehold.engines.llama.sight import NativeChunk, messages, native, pictures
@@ -33,6 +33,11 @@ _OVERFLOW = "Context size has been exceeded"
 _COUNT_SECONDS = 60.0
 _SILENT_SECONDS = 600.0
 _DATA = b"data: "
+_INFILL = (  # what comes before the beginning, between the beginning and the end, and before the middle
+    ("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"),  # Qwen Coder, CodeGemma
+    ("<fim_prefix>", "<fim_suffix>", "<fim_middle>"),  # StarCoder, Granite, SmolLM
+    ("<\uff5cfim\u2581begin\uff5c>", "<\uff5cfim\u2581hole\uff5c>", "<\uff5cfim\u2581end\uff5c>"),  # DeepSeek Coder
+)
 
 
 class _Logprobs(Struct, frozen=True):
@@ -78,6 +83,10 @@ class _Counted(Struct, frozen=True):
     tokens: tuple[int, ...]
 
 
+class _Told(Struct, frozen=True):
+    content: str
+
+
 class _Refusal(Struct, frozen=True):
     error: _Error
 
@@ -113,6 +122,7 @@ class LlamaModel:
             top_p=top_p,
             vocabulary=int(self._header.get("tokenizer.ggml.tokens", 0)),
             template=str(self._header.get("tokenizer.chat_template", "")),
+            tokenizer=str(self._header.get("tokenizer.ggml.model", "")),
             sees=opening.projector is not None,
         )
 
@@ -129,6 +139,35 @@ class LlamaModel:
         whole = self._ask("/v1/chat/completions/input_tokens", shown, _Whole).input_tokens
         # An image has no tokens that could be told, only a number of them.
         return (0,) * (whole + len(tokens) - len(self._count(rendered, special=True)))
+
+    def tokenize_raw(self, raw: Raw, suffix: str | None) -> tuple[tuple[int, ...], str]:
+        """Return the tokens of a text that is continued as it is, up to the suffix, and the text.
+
+        Raises Refused for a suffix where the vocabulary cannot fill in the middle, and for no text where nothing can
+        stand for the beginning of a document; RuntimeError when llama.cpp does not answer.
+        """
+        begin = self._count("", special=True)
+        if isinstance(raw, str):
+            text, tokens = raw, self._count(raw, special=False)
+        else:
+            text, tokens, begin = self._ask("/detokenize", {"tokens": raw}, _Told).content, raw, ()
+        if suffix is None:
+            return begin + tokens or self._document(), text
+        for marks in _INFILL:
+            found = self._count("".join(marks), special=True, begin=False)
+            if len(found) == len(marks):
+                before, between, after = found
+                rest = self._count(suffix, special=False)
+                return (*begin, before, *tokens, between, *rest, after), text
+        raise Refused("Unsupported parameter: 'suffix' is not supported with this model.")
+
+    def _document(self) -> tuple[int, ...]:
+        """What stands for the beginning of a document: the token that begins all texts, or the one that ends them."""
+        for name in ("bos", "eos"):
+            token = self._header.get(f"tokenizer.ggml.{name}_token_id")
+            if token is not None:
+                return (int(token),)
+        raise Refused("The prompt must not be empty: this model has no token for the beginning of a document.")
 
     def generate(self, request: Generate, say: Callable[[Piece], bool]) -> Done:
         """Think where that is asked for, then answer the request's tokens; each piece goes to `say` until it says True.

@@ -44,8 +44,10 @@ _THINKING = (
     "After </think>, give only the answer."
 )
 
-_RESULTS = "\n\nUse this to answer the question. Call a function again only if something is missing."
-"""What follows the last results: without it small models make the same call again."""
+_RESULTS = (
+    "\n\nNow answer my question from these results, in plain words. Call a function again only if something is missing."
+)
+"""What follows the last results: without it small models make the same call again, or repeat the question."""
 
 
 def render(prompt: Prompt, prompted: bool = False) -> tuple[Turn, ...]:

@@ -11,7 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from freehold.core.errors import EngineBusy, EngineFailed
-from freehold.core.prompt import Turn
+from freehold.core.prompt import Raw, Turn
 from freehold.engines.worker.child import COMMAND, Child, spawn
 from freehold.engines.worker.messages import (
     Cancel,
@@ -24,6 +24,7 @@ from freehold.engines.worker.messages import (
     Ready,
     Refused,
     Tokenize,
+    TokenizeRaw,
     Tokens,
 )
 
@@ -106,7 +107,7 @@ class Worker:
         self._timing = timing
         self._numbers = count(1)
         self._answers: dict[int, Answer] = {}
-        self._counts: dict[int, asyncio.Future[tuple[int, ...]]] = {}
+        self._counts: dict[int, asyncio.Future[Tokens]] = {}
         self._child: Child | None = None
         self._ready: asyncio.Future[Ready] | None = None
         self._settled = asyncio.Event()  # set while it is known whether the worker answers: `_trouble` says why not
@@ -136,11 +137,18 @@ class Worker:
 
         Raises Refused for their content, else as `up` does.
         """
+        return (await self._counted(Tokenize(0, turns, begun))).tokens
+
+    async def tokenize_raw(self, raw: Raw, suffix: str | None) -> Tokens:
+        """Return the tokens, and the text, of what is continued as it is, up to the suffix. Raises as `tokenize`."""
+        return await self._counted(TokenizeRaw(0, raw, suffix))
+
+    async def _counted(self, message: Tokenize | TokenizeRaw) -> Tokens:
         await self.up()
         number = next(self._numbers)
         self._counts[number] = asyncio.get_running_loop().create_future()
         try:
-            self._send(Tokenize(number, turns, begun))
+            self._send(replace(message, id=number))
             async with asyncio.timeout(self._timing.counting):
                 return await self._counts[number]
         except TimeoutError:
@@ -167,7 +175,7 @@ class Worker:
             self._receive(Failed(number, "The engine went down before the answer began."))
         return answer
 
-    def _send(self, message: Tokenize | Generate | Cancel) -> None:
+    def _send(self, message: Tokenize | TokenizeRaw | Generate | Cancel) -> None:
         if self._child is not None:
             self._child.send(message)
 
@@ -254,11 +262,11 @@ class Worker:
             await self._child.end(self._timing.closing)
 
 
-def _settle(waiting: asyncio.Future[tuple[int, ...]], message: Tokens | Done | Failed) -> None:
+def _settle(waiting: asyncio.Future[Tokens], message: Tokens | Done | Failed) -> None:
     if waiting.done():
         return
     if isinstance(message, Tokens):
-        waiting.set_result(message.tokens)
+        waiting.set_result(message)
     elif isinstance(message, Failed):
         waiting.set_exception(Refused(message.message) if message.refused else EngineFailed(message.message))
 

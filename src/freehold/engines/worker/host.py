@@ -18,7 +18,7 @@ from typing import NoReturn, Protocol
 
 from msgspec import msgpack
 
-from freehold.core.prompt import Turn
+from freehold.core.prompt import Raw, Turn
 from freehold.engines.worker.frames import Unframer, frame
 from freehold.engines.worker.messages import (
     Cancel,
@@ -32,6 +32,7 @@ from freehold.engines.worker.messages import (
     Refused,
     Shutdown,
     Tokenize,
+    TokenizeRaw,
     Tokens,
     ToWorker,
     to_worker,
@@ -48,6 +49,10 @@ class Backend(Protocol):
 
     def tokenize(self, turns: tuple[Turn, ...], begun: str) -> tuple[int, ...]:
         """Return the tokens of the turns and of what the answer is to begin with; raises Refused."""
+        ...
+
+    def tokenize_raw(self, raw: Raw, suffix: str | None) -> tuple[tuple[int, ...], str]:
+        """Return the tokens of a text that is continued as it is, up to the suffix, and the text; raises Refused."""
         ...
 
     def generate(self, request: Generate, say: Callable[[Piece], bool]) -> Done:
@@ -77,6 +82,8 @@ class Host:
             match message:
                 case Tokenize():
                     self._counts.submit(self._answer, message.id, self._tokenize, message)
+                case TokenizeRaw():
+                    self._counts.submit(self._answer, message.id, self._tokenize_raw, message)
                 case Generate():
                     self._cancelled[message.id] = False
                     self._answers.submit(self._answer, message.id, self._generate, message)
@@ -91,6 +98,9 @@ class Host:
     def _tokenize(self, message: Tokenize) -> FromWorker:
         return Tokens(message.id, self._backend.tokenize(message.turns, message.begun))
 
+    def _tokenize_raw(self, message: TokenizeRaw) -> FromWorker:
+        return Tokens(message.id, *self._backend.tokenize_raw(message.raw, message.suffix))
+
     def _generate(self, message: Generate) -> FromWorker:
         number, cancelled = message.id, self._cancelled
 
@@ -104,7 +114,7 @@ class Host:
         finally:
             del cancelled[number]
 
-    def _answer(self, number: int, work: Callable[..., FromWorker], message: Tokenize | Generate) -> None:
+    def _answer(self, number: int, work: Callable[..., FromWorker], message: Tokenize | TokenizeRaw | Generate) -> None:
         """Send what the work comes to: no request goes without its last message."""
         try:
             end = work(message)

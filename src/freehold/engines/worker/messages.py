@@ -2,13 +2,14 @@
 
 Each message travels as msgpack in a frame of its own. `id` is the client's number for one request; a `Failed` with id 0
 is about the worker as a whole. The client opens with `Open`, the worker answers `Ready` or `Failed`; from then on each
-`Tokenize` is answered by `Tokens` or `Failed`, and each `Generate` by any number of `Piece`, then `Done` or `Failed`.
+`Tokenize` or `TokenizeRaw` is answered by `Tokens` or `Failed`, and each `Generate` by any number of `Piece`, then
+`Done` or `Failed`.
 """
 
 from msgspec import Struct, msgpack
 
 from freehold.core.items import Logprob
-from freehold.core.prompt import Turn
+from freehold.core.prompt import Raw, Turn
 
 
 class Refused(Exception):
@@ -38,6 +39,14 @@ class Tokenize(Struct, frozen=True, array_like=True, tag=2):
     id: int
     turns: tuple[Turn, ...]
     begun: str = ""
+
+
+class TokenizeRaw(Struct, frozen=True, array_like=True, tag=6):
+    """Count a text that is continued as it is, up to the suffix where there is one; tokens are told as text."""
+
+    id: int
+    raw: Raw
+    suffix: str | None = None
 
 
 class Thinking(Struct, frozen=True, array_like=True):
@@ -102,14 +111,16 @@ class Ready(Struct, frozen=True, kw_only=True, array_like=True, tag=11):
     top_p: float
     vocabulary: int = 0
     template: str = ""
+    tokenizer: str = ""
     sees: bool = False
 
 
 class Tokens(Struct, frozen=True, array_like=True, tag=12):
-    """What the model will read for the turns of a `Tokenize`."""
+    """What the model will read for the turns of a `Tokenize`, or for the `text` of a `TokenizeRaw`."""
 
     id: int
     tokens: tuple[int, ...]
+    text: str = ""
 
 
 class Piece(Struct, frozen=True, array_like=True, tag=13):
@@ -143,7 +154,7 @@ class Failed(Struct, frozen=True, array_like=True, tag=15):
     refused: bool = False
 
 
-ToWorker = Open | Tokenize | Generate | Cancel | Shutdown
+ToWorker = Open | Tokenize | TokenizeRaw | Generate | Cancel | Shutdown
 FromWorker = Ready | Tokens | Piece | Done | Failed
 
 

@@ -22,11 +22,13 @@ from freehold.core.prompt import Ask, Choice, Effort, Function, JsonFormat, Samp
 from freehold.surfaces.chat.media import AudioPart, FilePart, ImagePart, media
 from freehold.surfaces.chat.tools import parse_choice, parse_function_call, parse_functions, parse_tools
 from freehold.surfaces.common import (
+    Bias,
     Identifier,
     Metadata,
     Penalty,
     Temperature,
     TopP,
+    biases,
     refuse,
     refuse_stream_options,
 )
@@ -124,9 +126,6 @@ class FunctionMessage(Struct, frozen=True, tag_field="role", tag="function", for
     content: str | None
     name: str
 
-
-Bias = Annotated[float, Meta(ge=-100, le=100)]
-_LONGEST_TOKEN_ID = 9
 
 ChatMessage = SystemMessage | DeveloperMessage | UserMessage | AssistantMessage | ToolMessage | FunctionMessage
 
@@ -268,20 +267,9 @@ def _sampling(body: ChatBody) -> Sampling:
         seed=body.seed,
         presence_penalty=body.presence_penalty or 0.0,
         frequency_penalty=body.frequency_penalty or 0.0,
-        logit_bias=_biases(body.logit_bias or {}),
+        logit_bias=biases(body.logit_bias or {}),
         logprobs=body.top_logprobs or 0 if body.logprobs else None,
     )
-
-
-def _biases(given: dict[str, Bias]) -> dict[int, float]:
-    for token in given:
-        if not token.isdecimal() or len(token) > _LONGEST_TOKEN_ID:
-            raise Invalid(
-                f"Invalid key in 'logit_bias': {token}. You should only be submitting non-negative integers.",
-                "invalid_value",
-                "logit_bias",
-            )
-    return {int(token): bias for token, bias in given.items()}
 
 
 def _tools(body: ChatBody) -> tuple[tuple[Function, ...], Choice]:

@@ -51,8 +51,6 @@ Include = Literal[
 ]
 
 
-ServiceTier = Literal["auto", "default", "flex", "scale", "priority", "fast", "ultrafast"]
-
 DEFAULT_COMPACTION = 16_384
 """The compaction threshold of an entry that names none, in tokens."""
 
@@ -132,7 +130,7 @@ class ResponseBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     prompt_cache_retention: Literal["in_memory", "24h"] | None = None
     reasoning: Reasoning | None = None
     safety_identifier: Identifier | None = None
-    service_tier: ServiceTier | None = None
+    service_tier: Literal["auto", "default", "flex", "scale", "priority", "fast", "ultrafast"] | None = None
     store: bool | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
@@ -186,15 +184,18 @@ def parse(body: ResponseBody) -> Ask:
     )
 
 
+LongText = Annotated[str, Meta(max_length=10_485_760)]
+
+
 class CountBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Every documented parameter of `responses.input_tokens.count`."""
 
     model: str | None = None
-    input: str | list[Raw] | None = None
+    input: LongText | list[Raw] | None = None
     instructions: str | None = None
     conversation: str | ConversationParam | None = None
     parallel_tool_calls: bool | None = None
-    personality: Identifier | None = None
+    personality: str | None = None
     previous_response_id: str | None = None
     reasoning: Reasoning | None = None
     text: TextOptions | None = None
@@ -232,13 +233,13 @@ class CompactBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """Every documented parameter of `responses.compact`."""
 
     model: str | None
-    input: str | list[Raw] | None = None
+    input: LongText | list[Raw] | None = None
     instructions: str | None = None
     previous_response_id: str | None = None
     prompt_cache_key: Identifier | None = None
     prompt_cache_options: dict[str, Any] | None = None
     prompt_cache_retention: Literal["in_memory", "24h"] | None = None
-    service_tier: ServiceTier | None = None
+    service_tier: Literal["auto", "default", "flex", "priority", "fast"] | None = None
 
 
 def parse_compact(body: CompactBody) -> Ask:

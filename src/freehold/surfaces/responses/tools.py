@@ -56,7 +56,7 @@ def shown_tools(tools: list[Tool] | None) -> list[Tool]:
     shown: list[Tool] = []
     for tool in tools or []:
         if tool.get("type") == "custom":
-            shown.append({"description": None, "format": {"type": "text"}, **tool})
+            shown.append({"type": "custom", "description": None, "format": {"type": "text"}, **tool})
         else:
             blank = {"type": "function", "description": None, "parameters": None}
             shown.append({**blank, **tool, "strict": strict[tool["name"]]})

@@ -129,7 +129,7 @@ def test_results_of_one_turn_stand_together_and_the_last_say_what_they_are_for()
     assert [turn.speaker for turn in found] == ["user", "assistant", "user", "assistant", "user"]
     assert found[2].text == "<tool_response>\n1\n</tool_response>\n<tool_response>\n2\ufffc\n</tool_response>"
     assert found[2].images == (image,)
-    assert found[4].text.startswith("<tool_response>\n3\n</tool_response>\n\nUse this to answer")
+    assert found[4].text.startswith("<tool_response>\n3\n</tool_response>\n\nNow answer my question")
     assert all(turn.call_id is None and not turn.calls for turn in found)
 
 
