@@ -6,6 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from freehold.core.prompt import Effort
+
 Kind = Literal["chat", "image"]
 
 
@@ -18,7 +20,7 @@ class Known(Struct, frozen=True, kw_only=True):
 
     kind: Kind = "chat"
     context: int = 128_000
-    efforts: tuple[str, ...] = ()
+    efforts: tuple[Effort, ...] = ()
     vision: bool = False
 
 
@@ -26,7 +28,7 @@ def _names(names: str, known: Known) -> Iterable[tuple[str, Known]]:
     return ((name, known) for name in names.split())
 
 
-_BASIC = ("low", "medium", "high")
+_BASIC: tuple[Effort, ...] = ("low", "medium", "high")
 _TABLE: Iterable[tuple[str, Known]] = (
     *_names(
         "gpt-6-astra gpt-6.2-astra gpt-6-sol gpt-6.1-sol gpt-6.2-sol gpt-6.1-terra gpt-6-luna",

@@ -122,10 +122,16 @@ def _check(entry: Entry, surface: Surface[Any], ask: Ask) -> None:
 
 
 def _effort(entry: Entry, surface: Surface[Any], ask: Ask) -> Effort | None:
-    """The effort with which the model thinks; None for a model that does not unless it is asked, and was not."""
+    """The effort with which the model thinks; None for a model that does not unless it is asked, and was not.
+
+    Asking for a summary is asking for a thought.
+    """
     wanted, known, served = ask.thoughts.effort, entry.known, entry.served
+    usual: Effort = "medium" if known is None or "medium" in known.efforts or not known.efforts else known.efforts[0]
+    if wanted is None and ask.thoughts.summary is not None:
+        wanted = usual
     if wanted in (None, "none"):
-        return wanted or ("medium" if served.thinking == "trained" else None)
+        return wanted or (usual if served.thinking == "trained" else None)
     if served.thinking == "none" or (known is not None and not known.efforts):
         raise Unsupported(
             f"Unsupported parameter: '{surface.effort}' is not supported with this model.", surface.effort

@@ -170,6 +170,13 @@ def test_an_effort_is_a_budget(model: str, wanted: Effort | None, effort: Effort
     assert (admitted.effort, admitted.prompt.thinking) == (effort, budget)
 
 
+@pytest.mark.parametrize(("model", "effort"), [("able", "medium"), ("gpt-5.2", "medium"), ("gpt-5-pro", "high")])
+def test_asking_for_a_summary_is_asking_for_a_thought(model: str, effort: Effort) -> None:
+    assert admit(ask(model, thoughts=Thoughts(summary="auto"))).effort == effort
+    with pytest.raises(Unsupported):
+        admit(ask("gpt-4.1", thoughts=Thoughts(summary="auto")))
+
+
 @pytest.mark.parametrize(
     ("model", "wanted", "code", "message"),
     [

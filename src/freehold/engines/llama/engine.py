@@ -18,7 +18,7 @@ from freehold.engines.llama.grammar import Grammars
 from freehold.engines.llama.projector import find_projector
 from freehold.engines.parsers.calls import Calls, Found
 from freehold.engines.parsers.render import offered, render
-from freehold.engines.parsers.thoughts import TAGS, Notation, trained
+from freehold.engines.parsers.thoughts import HURRIED, TAGS, Notation, trained
 from freehold.engines.registry import EngineSpec, Find
 from freehold.engines.worker.client import StartFailed, Worker, open_worker
 from freehold.engines.worker.messages import Done, Failed, Generate, Open, Piece, Ready, Refused, Thinking
@@ -26,7 +26,7 @@ from freehold.engines.worker.messages import Done, Failed, Generate, Open, Piece
 _BACKEND = "freehold.engines.llama.model:LlamaModel"
 _MOST_OUTPUT = 4_096
 _SENTENCE_PIECE = "llama"  # llama.cpp misreads the spaces of these vocabularies in grammars: their answers break them
-_CLOSING = 16  # tokens that the end of a thought may take
+_CLOSING = 32  # tokens that the end of a thought may take
 _ERROR_LINE = re.compile(r"^[\d.]+ E +[^:]*: *(?:error loading model: *)?(.+)$")
 
 
@@ -240,7 +240,7 @@ def _request(prompt: Prompt, seat: Seat, grammar: str) -> Generate:
         presence_penalty=wanted.presence_penalty,
         frequency_penalty=wanted.frequency_penalty,
         grammar=grammar,
-        thinking=Thinking(prompt.thinking, notation.ending, notation.closing) if prompt.thinking else None,
+        thinking=Thinking(prompt.thinking, notation.ending, notation.closing, HURRIED) if prompt.thinking else None,
         logit_bias=tuple(wanted.logit_bias.items()),
         logprobs=wanted.logprobs,
         turns=turns,

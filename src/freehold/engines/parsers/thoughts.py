@@ -20,6 +20,10 @@ class Notation(Struct, frozen=True):
 TAGS = Notation("<think>\n", "</think>", "\n</think>\n\n", "<think>\n\n</think>\n\n")
 """DeepSeek R1, Qwen3 and most others, and every model that has to be told how."""
 
+HURRIED = "\n\nMy time to think is over; I have to answer directly from what I have."
+"""What ends a thought that reaches its budget: without it models go on thinking in the answer (budget forcing, as in
+Muennighoff et al. 2025, "s1: Simple test-time scaling")."""
+
 HARMONY = Notation(
     "<|channel|>analysis<|message|>",
     "<|end|>",

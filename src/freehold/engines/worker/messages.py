@@ -52,12 +52,13 @@ class TokenizeRaw(Struct, frozen=True, array_like=True, tag=6):
 class Thinking(Struct, frozen=True, array_like=True):
     """Before it answers, the model thinks for at most `limit` tokens, or until it writes `ending`.
 
-    Then `closing` is written for it, and the answer follows.
+    Then `closing` is written for it, after `hurried` where the limit cut the thought, and the answer follows.
     """
 
     limit: int
     ending: str
     closing: str
+    hurried: str = ""
 
 
 class Generate(Struct, frozen=True, kw_only=True, array_like=True, tag=3):
