@@ -43,7 +43,7 @@ def serve(
     from freehold.wiring import serve as serve_house  # noqa: PLC0415
 
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    for chatty in ("httpx2", "alembic", "uvicorn"):
+    for chatty in ("httpx2", "uvicorn"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     here = click.get_current_context().find_object(Here)
     if here is None:

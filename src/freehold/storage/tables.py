@@ -1,6 +1,19 @@
 """The tables. A change here needs a migration in `migrations/versions`; a test compares the two."""
 
-from sqlalchemy import Boolean, Column, ForeignKey, Integer, LargeBinary, MetaData, String, Table, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+)
 
 metadata = MetaData(
     naming_convention={
@@ -83,3 +96,120 @@ completion_metadata = Table(
     Column("key", String, primary_key=True),
     Column("value", String, nullable=False),
 )
+
+blobs = Table(
+    "blobs",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("state", String, nullable=False),
+    Column("since", Float, nullable=False),
+    Index(None, "state", "since"),
+)
+"""What the blob store holds. A blob is `pending` until a row refers to it, `kept` then, and `doomed` after that row."""
+
+files = Table(
+    "files",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("id", String, nullable=False, unique=True),
+    Column("project", String, nullable=False, index=True),
+    Column("created", Integer, nullable=False),
+    Column("expires", Integer, index=True),
+    Column("purpose", String, nullable=False),
+    Column("filename", String, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("sha256", LargeBinary, nullable=False),
+    Column("blob", String, nullable=False),
+)
+
+uploads = Table(
+    "uploads",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("project", String, nullable=False),
+    Column("created", Integer, nullable=False),
+    Column("expires", Integer, nullable=False, index=True),
+    Column("status", String, nullable=False),
+    Column("purpose", String, nullable=False),
+    Column("filename", String, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("mime_type", String, nullable=False),
+    Column("file_expires", LargeBinary),
+    Column("file", String),
+)
+
+upload_parts = Table(
+    "upload_parts",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("upload", ForeignKey("uploads.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("created", Integer, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("blob", String, nullable=False),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("subject", String, nullable=False, index=True),
+    Column("project", String, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("due", Float, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("worker", String),
+    Column("stop", Boolean, nullable=False),
+    Index(None, "kind", "due"),
+)
+"""Work to be done for the object `subject`. It is free to be claimed from the unix time `due` on: for a job that a
+`worker` has, that is when its lease ends. `stop` asks for an early end."""
+
+frames = Table(
+    "frames",
+    metadata,
+    Column("response", ForeignKey("responses.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+)
+"""The journal of background responses: the exact bytes of each event of the stream, by sequence number."""
+
+webhook_endpoints = Table(
+    "webhook_endpoints",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("id", String, nullable=False, unique=True),
+    Column("project", String, nullable=False, index=True),
+    Column("secrets", LargeBinary, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+"""Where events are sent. `secrets` are sealed: those that sign now, the newest first."""
+
+batches = Table(
+    "batches",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("id", String, nullable=False, unique=True),
+    Column("project", String, nullable=False, index=True),
+    Column("status", String, nullable=False),
+    Column("expires", Integer, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+batch_lines = Table(
+    "batch_lines",
+    metadata,
+    Column("batch", ForeignKey("batches.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("custom_id", String, nullable=False),
+    Column("start", BigInteger, nullable=False),
+    Column("length", Integer, nullable=False),
+    Column("prefix", LargeBinary, nullable=False),
+    Column("state", String, nullable=False),
+    Column("result", LargeBinary),
+    UniqueConstraint("batch", "custom_id"),
+    Index(None, "batch", "state", "prefix"),
+)
+"""A line of a batch's input: its place in the file, in bytes, and what came of it. Lines whose prompts begin alike have
+the same `prefix`, so that they are run together."""

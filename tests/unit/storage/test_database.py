@@ -137,7 +137,7 @@ def test_a_full_disk_fails_the_work_and_says_so(tmp_path: Path) -> None:
 
     async def main() -> None:
         async with open_database(URL, tmp_path) as database:
-            assert await database.write(lambda connection: setting("max_page_count = 40", connection)) == 40
+            assert await database.write(lambda connection: setting("max_page_count = 80", connection)) == 80
             with pytest.raises(StorageFailed, match="database or disk is full"):
                 await database.write(add_much)
             await database.write(lambda connection: add_row("later", connection))

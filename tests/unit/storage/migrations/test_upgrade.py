@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 from freehold.core.errors import StorageFailed
 from freehold.storage.database import open_database
-from freehold.storage.migrations import upgrade
+from freehold.storage.migrations.upgrade import HEAD, VERSIONS, revision
 from freehold.storage.tables import metadata
 
 URL = "sqlite:///freehold.db"
+CASCADE = {"ondelete": "CASCADE"}
 
 
 def test_the_migrations_make_the_tables(tmp_path: Path) -> None:
@@ -22,7 +22,7 @@ def test_the_migrations_make_the_tables(tmp_path: Path) -> None:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         return compare_metadata(context, metadata)
 
-    def constraints(connection: Connection) -> dict[str, object]:
+    def constraints(connection: Connection) -> dict[str, tuple[object, list[object]]]:
         inspector = inspect(connection)
         return {
             table.name: (
@@ -35,20 +35,17 @@ def test_the_migrations_make_the_tables(tmp_path: Path) -> None:
     async def main() -> None:
         async with open_database(URL, tmp_path) as database:
             assert await database.read(differences) == []
-            assert await database.read(constraints) == {
-                "keys": ("pk_keys", []),
-                "responses": ("pk_responses", []),
-                "items": ("pk_items", [("fk_items_response", {"ondelete": "CASCADE"})]),
-                "conversations": ("pk_conversations", []),
-                "conversation_items": (
-                    "pk_conversation_items",
-                    [("fk_conversation_items_conversation", {"ondelete": "CASCADE"})],
-                ),
-                "completions": ("pk_completions", []),
-                "completion_metadata": (
-                    "pk_completion_metadata",
-                    [("fk_completion_metadata_completion", {"ondelete": "CASCADE"})],
-                ),
+            found = await database.read(constraints)
+            assert {name: primary for name, (primary, _) in found.items()} == {
+                table.name: f"pk_{table.name}" for table in metadata.sorted_tables
+            }
+            assert {name: keys for name, (_, keys) in found.items() if keys} == {
+                "items": [("fk_items_response", CASCADE)],
+                "conversation_items": [("fk_conversation_items_conversation", CASCADE)],
+                "completion_metadata": [("fk_completion_metadata_completion", CASCADE)],
+                "upload_parts": [("fk_upload_parts_upload", CASCADE)],
+                "frames": [("fk_frames_response", CASCADE)],
+                "batch_lines": [("fk_batch_lines_batch", CASCADE)],
             }
 
     asyncio.run(main())
@@ -56,8 +53,9 @@ def test_the_migrations_make_the_tables(tmp_path: Path) -> None:
 
 def test_a_database_of_the_first_program_keeps_what_it_holds(tmp_path: Path) -> None:
     def add_old(connection: Connection) -> None:
-        for table in ("completion_metadata", "completions", "conversation_items", "conversations"):
-            connection.execute(text(f"DROP TABLE {table}"))
+        for table in reversed(metadata.sorted_tables):
+            if table.name not in ("keys", "responses", "items"):
+                table.drop(connection)
         connection.execute(text("DROP INDEX ix_items_id"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
         connection.execute(text("INSERT INTO responses VALUES ('r', 'p', NULL, 1, 'completed', 'm', x'7b7d')"))
@@ -76,9 +74,16 @@ def test_a_database_of_the_first_program_keeps_what_it_holds(tmp_path: Path) -> 
     asyncio.run(main())
 
 
-def test_the_code_names_the_newest_revision() -> None:
-    scripts = ScriptDirectory(str(Path(upgrade.__file__).parent))
-    assert scripts.get_heads() == [upgrade.HEAD]
+def test_revisions_are_in_order() -> None:
+    assert list(VERSIONS) == [f"{number:04}" for number in range(1, len(VERSIONS) + 1)]
+
+
+def test_a_new_database_has_the_newest_revision(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with open_database(URL, tmp_path) as database:
+            assert await database.read(revision) == HEAD
+
+    asyncio.run(main())
 
 
 def test_a_database_of_a_newer_program_is_refused_and_left_alone(tmp_path: Path) -> None:

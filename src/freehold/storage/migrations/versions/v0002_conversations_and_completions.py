@@ -1,25 +1,24 @@
 """Conversations and their items, stored chat completions and their metadata; items are found by their ids."""
 
 import sqlalchemy as sa
-from alembic import op
-
-revision = "0002"
-down_revision = "0001"
 
 
-def upgrade() -> None:
+def upgrade(connection: sa.Connection) -> None:
     """Create the tables."""
-    op.create_index("ix_items_id", "items", ["id"])
-    op.create_table(
+    metadata = sa.MetaData()
+    connection.execute(sa.text("CREATE INDEX ix_items_id ON items (id)"))
+    sa.Table(
         "conversations",
+        metadata,
         sa.Column("id", sa.String, nullable=False),
         sa.Column("project", sa.String, nullable=False),
         sa.Column("created", sa.Integer, nullable=False),
         sa.Column("metadata", sa.LargeBinary, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_conversations"),
     )
-    op.create_table(
+    sa.Table(
         "conversation_items",
+        metadata,
         sa.Column("conversation", sa.String, nullable=False),
         sa.Column("position", sa.Integer, nullable=False),
         sa.Column("id", sa.String, nullable=False),
@@ -30,8 +29,9 @@ def upgrade() -> None:
         ),
         sa.UniqueConstraint("id", "conversation", name="uq_conversation_items_id_conversation"),
     )
-    op.create_table(
+    sa.Table(
         "completions",
+        metadata,
         sa.Column("number", sa.Integer, nullable=False),
         sa.Column("id", sa.String, nullable=False),
         sa.Column("project", sa.String, nullable=False),
@@ -40,10 +40,11 @@ def upgrade() -> None:
         sa.Column("body", sa.LargeBinary, nullable=False),
         sa.PrimaryKeyConstraint("number", name="pk_completions"),
         sa.UniqueConstraint("id", name="uq_completions_id"),
+        sa.Index("ix_completions_project", "project"),
     )
-    op.create_index("ix_completions_project", "completions", ["project"])
-    op.create_table(
+    sa.Table(
         "completion_metadata",
+        metadata,
         sa.Column("completion", sa.String, nullable=False),
         sa.Column("key", sa.String, nullable=False),
         sa.Column("value", sa.String, nullable=False),
@@ -52,3 +53,4 @@ def upgrade() -> None:
             ["completion"], ["completions.id"], name="fk_completion_metadata_completion", ondelete="CASCADE"
         ),
     )
+    metadata.create_all(connection, checkfirst=False)

@@ -1,16 +1,14 @@
 """Keys, responses and their items."""
 
 import sqlalchemy as sa
-from alembic import op
-
-revision = "0001"
-down_revision = None
 
 
-def upgrade() -> None:
+def upgrade(connection: sa.Connection) -> None:
     """Create the first tables."""
-    op.create_table(
+    metadata = sa.MetaData()
+    sa.Table(
         "keys",
+        metadata,
         sa.Column("id", sa.String, nullable=False),
         sa.Column("project", sa.String, nullable=False),
         sa.Column("name", sa.String, nullable=False),
@@ -22,8 +20,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_keys"),
         sa.UniqueConstraint("hash", name="uq_keys_hash"),
     )
-    op.create_table(
+    sa.Table(
         "responses",
+        metadata,
         sa.Column("id", sa.String, nullable=False),
         sa.Column("project", sa.String, nullable=False),
         sa.Column("previous", sa.String),
@@ -33,8 +32,9 @@ def upgrade() -> None:
         sa.Column("body", sa.LargeBinary, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_responses"),
     )
-    op.create_table(
+    sa.Table(
         "items",
+        metadata,
         sa.Column("response", sa.String, nullable=False),
         sa.Column("position", sa.Integer, nullable=False),
         sa.Column("output", sa.Boolean, nullable=False),
@@ -43,3 +43,4 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("response", "position", name="pk_items"),
         sa.ForeignKeyConstraint(["response"], ["responses.id"], name="fk_items_response", ondelete="CASCADE"),
     )
+    metadata.create_all(connection, checkfirst=False)
