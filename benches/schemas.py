@@ -54,17 +54,21 @@ async def ask(client: AsyncOpenAI, number: int, schema: dict[str, Any], tokens: 
     if number % 2 == 0:
         return await client.responses.create(**request)
     written: list[str] = []
-    async for event in await client.responses.create(**request, stream=True):
-        match event.type:
-            case "response.output_text.delta":
-                written.append(event.delta)
-            case "response.completed" | "response.incomplete" | "response.failed":
-                if event.response.output_text != "".join(written):
-                    raise RuntimeError("the deltas are not the answer")
-                return event.response
-            case _:
-                pass
-    raise RuntimeError("the stream ended before the response did")
+    ended: Response | None = None
+    async with await client.responses.create(**request, stream=True) as stream:
+        async for event in stream:
+            match event.type:
+                case "response.output_text.delta":
+                    written.append(event.delta)
+                case "response.completed" | "response.incomplete" | "response.failed":
+                    ended = event.response
+                case _:
+                    pass
+    if ended is None:
+        raise RuntimeError("the stream ended before the response did")
+    if ended.output_text != "".join(written):
+        raise RuntimeError("the deltas are not the answer")
+    return ended
 
 
 async def judge(client: AsyncOpenAI, number: int, drawn: Drawn, tokens: int) -> Result:

@@ -1,16 +1,19 @@
 """A whole server in the test's own process: script engine, fixed ids and clock, a database in a temporary folder."""
 
+import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
 import httpx2
 
-from freehold.config import Settings
+from freehold.config import Settings, Storage
 from freehold.engines.registry import EngineSpec
 from freehold.services.answering import Chance
 from freehold.wiring import House, build
+from freehold.worker.loop import Pace
+from tests.databases import database_url
 
 KEY = "sk-test"
 NOW = 1_750_000_000
@@ -33,12 +36,41 @@ def nowhere(name: str) -> Path:
 
 
 @asynccontextmanager
-async def house(folder: Path, **spec: object) -> AsyncIterator[tuple[House, httpx2.AsyncClient]]:
+async def house(
+    folder: Path, chance: Chance | None = None, **spec: object
+) -> AsyncIterator[tuple[House, httpx2.AsyncClient]]:
     """Yield a server and a client of it that carries a good key. `spec` are settings of the script engine."""
-    settings = Settings(engines=(EngineSpec(name="script", kind="script", **spec),))  # type: ignore[arg-type]
-    async with build(settings, folder, nowhere, fixed_chance()) as built:
+    settings = Settings(
+        storage=Storage(database=database_url(folder)),
+        engines=(EngineSpec(name="script", kind="script", **spec),),  # type: ignore[arg-type]
+    )
+    async with build(settings, folder, nowhere, chance or fixed_chance()) as built:
         built.keys.accept(KEY)
         transport = httpx2.ASGITransport(app=built.app, raise_app_exceptions=True)
         headers = {"authorization": f"Bearer {KEY}"}
         async with httpx2.AsyncClient(transport=transport, base_url="http://test/v1", headers=headers) as client:
             yield built, client
+
+
+@asynccontextmanager
+async def working(built: House) -> AsyncIterator[None]:
+    """Run the house's worker inside the block; then what it has goes back to the queue. Its clock may stand still."""
+    built.worker._pace = Pace(poll=0.02, retry=0.0)
+    task = asyncio.create_task(built.worker.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+@contextmanager
+def lasting_house(folder: Path) -> Iterator[tuple[asyncio.Runner, httpx2.AsyncClient]]:
+    """Yield a client of a server that lasts for several tests, and what runs its coroutines."""
+    with asyncio.Runner() as runner:
+        stack = AsyncExitStack()
+        try:
+            _, client = runner.run(stack.enter_async_context(house(folder)))
+            yield runner, client
+        finally:
+            runner.run(stack.aclose())

@@ -13,6 +13,8 @@ from pathlib import Path
 import httpx2
 from openai import OpenAI
 
+from tests.databases import database_setting
+
 KEY = "sk-test-server"
 STOP_SECONDS = 15.0
 _READY = re.compile(r"^ready (http://\S+)$", re.MULTILINE)
@@ -51,7 +53,12 @@ def running_server(folder: Path, *args: str, ready_seconds: float = 60.0) -> Ite
     freehold = Path(sys.executable).with_name("freehold")
     where = ("--data", str(folder / "data"), "--port", "0", "--key", KEY)
     with log.open("wb") as output:
-        process = subprocess.Popen([freehold, "serve", *where, *args], stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            [freehold, "serve", *where, *args],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=database_setting(folder / "data"),
+        )
     try:
         server = Server(_base_url(process, log, ready_seconds), KEY, process, log)
         yield server
@@ -93,8 +100,10 @@ def strict_client(server: Server, key: str | None = None) -> OpenAI:
 def key_of_project(server: Server, project: str) -> str:
     """Make a key of another project than the server's own key is of."""
     freehold = Path(sys.executable).with_name("freehold")
-    command = [freehold, "--data", str(server.log.parent / "data"), "keys", "create", "--project", project]
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout.strip()
+    data = server.log.parent / "data"
+    command = [freehold, "--data", str(data), "keys", "create", "--project", project]
+    env = database_setting(data)
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60, env=env).stdout.strip()
 
 
 def http_client(server: Server) -> httpx2.Client:

@@ -1,6 +1,6 @@
 """The grammar of a Responses event stream, checked event by event.
 
-stream    = created, in_progress, { item }, terminal
+stream    = created, [ queued ], in_progress, { item }, terminal        (queued where the response is a background one)
 item      = output_item.added, body, output_item.done               (an item ends before the next one begins)
 body      = message | thought | call | custom | compaction          (by the type of the item)
 message   = part, { part }
@@ -25,6 +25,7 @@ from typing import Any, Protocol
 
 Json = dict[str, Any]
 
+OPENING = ("response.created", "response.queued", "response.in_progress")
 TERMINAL = {
     "response.completed": {"completed"},
     "response.incomplete": {"incomplete", "cancelled"},
@@ -92,6 +93,7 @@ class StreamChecker:
 
     def __init__(self) -> None:
         self._count = 0
+        self._opening_events = 2
         self._response: Json | None = None
         self._output: list[Json] = []
         self._item: Json | None = None
@@ -105,7 +107,7 @@ class StreamChecker:
         if self._ended:
             raise StreamError(f"{where} comes after the terminal event")
         _equal(where, "sequence_number", event["sequence_number"], self._count)
-        if self._count < 2:
+        if self._count < self._opening_events:
             self._opening(event, where)
         elif kind in TERMINAL:
             self._terminal(event, where)
@@ -127,12 +129,18 @@ class StreamChecker:
         return self._response
 
     def _opening(self, event: Json, where: str) -> None:
-        _equal(where, "type", event["type"], ("response.created", "response.in_progress")[self._count])
+        if event["type"] not in OPENING:
+            raise StreamError(f"{where} comes before the stream is open")
         response = event["response"]
-        _equal(where, "status", response["status"], "in_progress")
+        if self._count == 0 and response["background"]:
+            self._opening_events = 3
+        last = self._count == self._opening_events - 1
+        wanted = OPENING[-1] if last else OPENING[self._count]
+        _equal(where, "type", event["type"], wanted)
+        _equal(where, "status", response["status"], "queued" if response["background"] and not last else "in_progress")
         _equal(where, "output", response["output"], [])
         if self._response is not None:
-            _equal(where, "response", response, self._response)
+            _equal(where, "response", response, {**self._response, "status": response["status"]})
         self._response = response
 
     def _item_added(self, event: Json, where: str) -> None:

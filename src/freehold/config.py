@@ -13,9 +13,18 @@ import msgspec
 from msgspec import Meta, Struct
 
 from freehold.engines.registry import EngineSpec
+from freehold.storage.blobs.access import S3Access
 
 PREFIX = "FREEHOLD__"
 FILE = "freehold.toml"
+AWS: Mapping[str, tuple[str, ...]] = {
+    "endpoint": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
+    "region": ("AWS_REGION", "AWS_DEFAULT_REGION"),
+    "access_key_id": ("AWS_ACCESS_KEY_ID",),
+    "secret_access_key": ("AWS_SECRET_ACCESS_KEY",),
+    "session_token": ("AWS_SESSION_TOKEN",),
+}
+"""The variables that stand in for settings of `[s3]` that are not set; of each, the first one counts."""
 
 
 class SettingsError(Exception):
@@ -23,19 +32,27 @@ class SettingsError(Exception):
 
 
 class Server(Struct, frozen=True, forbid_unknown_fields=True):
-    """`[server]`: where it listens and what it takes; `max_body` in bytes, `drain_seconds` for answers on shutdown."""
+    """`[server]`: where it listens and what it takes; `max_body` in bytes, `drain_seconds` for answers on shutdown.
+
+    `pepper` is the file with the server's own secret; a relative path is inside the data folder.
+    """
 
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535)] = 8000
     max_body: Annotated[int, Meta(ge=1024)] = 64 * 1024 * 1024
     drain_seconds: Annotated[float, Meta(ge=0)] = 30.0
+    pepper: Annotated[str, Meta(min_length=1)] = "pepper"
 
 
 class Storage(Struct, frozen=True, forbid_unknown_fields=True):
-    """`[storage]`: where objects are kept; a relative path is inside the data folder. No object here has a blob yet."""
+    """`[storage]`: where objects and the contents of files are kept; a relative path is inside the data folder.
+
+    `migrate` has a program bring an older schema of the database up to date when it starts.
+    """
 
     database: str = "sqlite:///freehold.db"
     blobs: str = "file:///blobs"
+    migrate: bool = True
 
 
 class Refusals(Struct, frozen=True, forbid_unknown_fields=True):
@@ -54,13 +71,21 @@ class Outbound(Struct, frozen=True, forbid_unknown_fields=True):
     allow: tuple[Annotated[str, Meta(pattern=r"^[^\s/@]+:[0-9]{1,5}$")], ...] = ()
 
 
+class Work(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[worker]`: whether `freehold serve` runs a worker inside, for what goes on when no client waits."""
+
+    enabled: bool = True
+
+
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that can be configured. `aliases` maps names that clients use to served models."""
 
     server: Server = Server()
     storage: Storage = Storage()
+    s3: S3Access = S3Access()
     refusals: Refusals = Refusals()
     outbound: Outbound = Outbound()
+    worker: Work = Work()
     engines: tuple[EngineSpec, ...] = ()
     aliases: dict[str, str] = {}
 
@@ -86,7 +111,7 @@ def load(
 ) -> Settings:
     """Read the settings: `file`, or `freehold.toml` in the data folder if it is there, then `environ`, then `flags`.
 
-    `flags` is section → key → value. Raises SettingsError.
+    `flags` is section → key → value. The variables of `AWS` count where nothing else does. Raises SettingsError.
     """
     tree = _read(file or data / FILE, wanted=file is not None)
     for name in sorted((name for name in environ if name.startswith(PREFIX)), key=_numbers_as_numbers):
@@ -95,6 +120,10 @@ def load(
         there = tree.setdefault(section, {})
         if isinstance(there, dict):  # what is not a section is refused below, with its path
             there.update(values)
+    bucket = tree.setdefault("s3", {})
+    if isinstance(bucket, dict):
+        for key, names in AWS.items():
+            bucket.setdefault(key, next((environ[name] for name in names if environ.get(name)), None))
     try:
         return msgspec.convert(tree, Settings, strict=False)
     except msgspec.ValidationError as error:
@@ -155,6 +184,13 @@ def _explained(error: str) -> str:
 
 
 def _fields(path: str) -> tuple[str, ...]:
-    sections = {"server": Server, "storage": Storage, "refusals": Refusals, "outbound": Outbound}
-    kinds: dict[str, type[Struct]] = {"": Settings, **sections}
+    kinds: dict[str, type[Struct]] = {
+        "": Settings,
+        "server": Server,
+        "storage": Storage,
+        "s3": S3Access,
+        "refusals": Refusals,
+        "outbound": Outbound,
+        "worker": Work,
+    }
     return kinds.get(path, EngineSpec).__struct_fields__

@@ -1,17 +1,11 @@
-"""The composition root: settings in, a running server out. Nothing but the command line imports it."""
+"""The composition root: settings in, a house whose rooms are wired together out."""
 
-import asyncio
-import logging
-import signal
-import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
-import uvicorn
 from msgspec.structs import replace
 
 from freehold.config import Settings
@@ -20,13 +14,20 @@ from freehold.core.ids import random_id
 from freehold.core.ports import Engine, Served
 from freehold.engines.registry import EngineSpec, Find, open_engine
 from freehold.http.app import App
-from freehold.http.routes import chat, completions, conversations, models, responses
+from freehold.http.routes import batches, chat, completions, conversations, files, models, responses, uploads, webhooks
 from freehold.services.admission import Admission
 from freehold.services.answering import Answering, Chance
+from freehold.services.background import Background
+from freehold.services.batch_lines import BatchLines, Reply, generating
+from freehold.services.batches import Batches
+from freehold.services.blobs import Shelf
 from freehold.services.completions import Completions
 from freehold.services.conversations import Conversations
+from freehold.services.files import Files
 from freehold.services.items import Items
-from freehold.services.keys import PEPPER, Keys, pepper
+from freehold.services.jobs import Bell, Handler
+from freehold.services.journal import News
+from freehold.services.keys import Keys, pepper
 from freehold.services.media import Media
 from freehold.services.memory import Memory
 from freehold.services.models import Models
@@ -36,19 +37,30 @@ from freehold.services.recall import Recall
 from freehold.services.responses import Responses
 from freehold.services.running import Running
 from freehold.services.sealing import Seals
+from freehold.services.sweep import Sweep
+from freehold.services.uploads import Uploads
+from freehold.services.webhooks import Deliveries, Webhooks
+from freehold.storage.blobs.open import open_blobs
 from freehold.storage.database import open_database
+from freehold.storage.repos.batches import BatchRows
+from freehold.storage.repos.blobs import BlobRows
 from freehold.storage.repos.completions import CompletionRows
 from freehold.storage.repos.conversations import ConversationRows
+from freehold.storage.repos.files import FileRows
 from freehold.storage.repos.items import ItemRows
+from freehold.storage.repos.jobs import JobRows
+from freehold.storage.repos.journal import JournalRows
 from freehold.storage.repos.keys import KeyRows
 from freehold.storage.repos.responses import ResponseRows
+from freehold.storage.repos.uploads import UploadRows
+from freehold.storage.repos.webhooks import WebhookRows
+from freehold.surfaces.chat import CHAT
 from freehold.surfaces.common import OBFUSCATION
+from freehold.surfaces.completions import COMPLETIONS
+from freehold.surfaces.responses import RESPONSES
 from freehold.tools.guard import Guard
 from freehold.tools.reading import Reading, can_ocr
-
-log = logging.getLogger(__name__)
-
-FORCED_STOP_SECONDS = 5
+from freehold.worker.loop import Worker
 
 
 @dataclass(frozen=True)
@@ -59,6 +71,12 @@ class House:
     keys: Keys
     catalog: Catalog
     running: Running
+    worker: Worker
+
+    async def idle(self) -> None:
+        """Wait until no answer and no job is under way."""
+        await self.running.idle()
+        await self.worker.idle()
 
 
 @asynccontextmanager
@@ -70,37 +88,71 @@ async def build(settings: Settings, data: Path, find: Find, chance: Chance | Non
     """
     chance = chance or Chance(random_id, time.time, lambda: random_id("")[:OBFUSCATION])
     async with AsyncExitStack() as stack:
-        engines: dict[str, Engine] = {}
-        for spec in settings.engines:
-            if spec.name in engines:
-                raise ValueError(f"two engines are named {spec.name!r}; give each [[engines]] its own name")
-            engines[spec.name] = await stack.enter_async_context(open_engine(spec, find))
-        database = await stack.enter_async_context(open_database(settings.storage.database, data))
-        keys = Keys(KeyRows(database), data)
-        running = Running()
+        engines = await _engines(settings, find, stack)
+        opening = open_database(settings.storage.database, data, settings.storage.migrate)
+        database = await stack.enter_async_context(opening)
+        blobs = await open_blobs(settings.storage.blobs, data, settings.s3)
+        shelf = Shelf(BlobRows(database), blobs, chance.mint, chance.clock)
+        kept = Files(FileRows(database), shelf, chance.mint, chance.clock)
+        uploading = Uploads(UploadRows(database), kept, shelf, chance.mint, chance.clock)
+        secret = pepper(data / settings.server.pepper)
+        keys = Keys(KeyRows(database), secret)
+        running, bell = Running(), Bell()
         served = {spec.name: _served(spec, engines[spec.name]) for spec in settings.engines}
         catalog = _catalog(served, settings.aliases)
         items = Items(ItemRows(database), chance.mint)
         stored = Responses(ResponseRows(database), items)
-        seals = Seals(pepper(data / PEPPER))
+        seals = Seals(secret)
         spoken = Conversations(ConversationRows(database), items, seals, chance.mint, chance.clock)
         completed = Completions(CompletionRows(database))
         memory = Memory(items, stored, spoken, completed)
         recall = Recall(memory, seals)
         policy = Policy(settings.refusals.patterns, settings.refusals.message)
-        media = Media(Guard(settings.outbound.allow), Reading(), catalog)
+        guard = Guard(settings.outbound.allow)
+        media = Media(guard, Reading(), catalog, kept)
+        endpoints = WebhookRows(database)
+        hooks = Webhooks(endpoints, guard, seals, chance.mint, chance.clock)
         admission = Admission(catalog, engines, recall, Prompts(data), media)
         answering = Answering(admission, recall, memory, policy, chance, running)
+        journals, slots = JournalRows(database), sum(spec.slots for spec in settings.engines)
+        background = Background(journals, answering, items, chance, bell, News(), hooks.announce, slots)
         limit = settings.server.max_body
+        lines, replies = BatchRows(database), _replies(answering)
+        batching = Batches(lines, kept, replies, chance.mint, chance.clock, bell)
+        executing = BatchLines(lines, kept, shelf, replies, answering.load, hooks.announce, chance, limit)
         paths = [
-            *responses.paths(answering, stored, limit),
+            *responses.paths(answering, stored, background, limit),
             *conversations.paths(spoken, limit),
             *chat.paths(answering, completed, limit),
             *completions.paths(answering, limit),
             *models.paths(Models(catalog)),
+            *files.paths(kept, shelf),
+            *uploads.paths(uploading, shelf, limit),
+            *batches.paths(batching, limit),
+            *webhooks.paths(hooks, limit),
         ]
         sockets = responses.sockets(answering, chance.mint, limit)
-        yield House(App(paths, sockets, keys.authenticate, chance.mint), keys, catalog, running)
+        app = App(paths, sockets, keys.authenticate, chance.mint)
+        deliveries = Deliveries(endpoints, guard, seals, chance.clock)
+        handlers: tuple[Handler, ...] = (background, executing, deliveries)
+        sweep = Sweep((kept.sweep, uploading.sweep, batching.sweep, shelf.sweep, background.forget), chance.clock)
+        by_kind, name = {one.kind: one for one in handlers}, chance.mint("worker_")
+        worker = Worker(JobRows(database), by_kind, name, chance.clock, bell, sweep.run)
+        yield House(app, keys, catalog, running, worker)
+
+
+def _replies(answering: Answering) -> dict[str, Reply]:
+    """What answers the requests of batches, by endpoint: those that are not here, batches are not taken for."""
+    return {surface.path: generating(surface, answering) for surface in (RESPONSES, CHAT, COMPLETIONS)}
+
+
+async def _engines(settings: Settings, find: Find, stack: AsyncExitStack) -> dict[str, Engine]:
+    engines: dict[str, Engine] = {}
+    for spec in settings.engines:
+        if spec.name in engines:
+            raise ValueError(f"two engines are named {spec.name!r}; give each [[engines]] its own name")
+        engines[spec.name] = await stack.enter_async_context(open_engine(spec, find))
+    return engines
 
 
 def _served(spec: EngineSpec, engine: Engine) -> tuple[Served, ...]:
@@ -117,99 +169,3 @@ def _catalog(served: Mapping[str, Sequence[Served]], aliases: Mapping[str, str])
     if not every:
         raise ValueError("no engine serves a model; name one with --model or in [[engines]]")
     return Catalog(served, aliases, default=every[0])
-
-
-async def serve(settings: Settings, data: Path, find: Find, keys: tuple[str, ...], tell: Callable[[str], None]) -> None:
-    """Serve until SIGINT or SIGTERM, then let the running answers finish.
-
-    `keys` are accepted beside the stored ones; `tell` prints a line for the person who started the server. The port is
-    taken first, so that a second server fails at once and not after loading a model. Raises OSError when it is taken.
-    """
-    listener = _listen(settings.server.host, settings.server.port)
-    with listener:
-        async with build(settings, data, find) as house:
-            for key in keys:
-                house.keys.accept(key)
-            await _run(house, settings, listener, tell)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen(2048)
-    except OSError as error:
-        listener.close()
-        cause = (error.strerror or str(error)).lower()
-        reason = f"Port {port} on {host} cannot be used: {cause}. Choose one with --port."
-        raise OSError(error.errno, reason) from error
-    return listener
-
-
-async def _run(house: House, settings: Settings, listener: socket.socket, tell: Callable[[str], None]) -> None:
-    config = uvicorn.Config(
-        house.app,
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        server_header=False,
-        date_header=True,
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=FORCED_STOP_SECONDS,
-        ws="websockets-sansio" if find_spec("websockets") else "none",
-        ws_max_size=settings.server.max_body,
-        ws_per_message_deflate=False,  # it would cost every connection hundreds of kilobytes
-    )
-    server = uvicorn.Server(config)
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    # `_serve` is `serve` without uvicorn's own signal handlers, which would cut the drain short and exit with 143.
-    serving = asyncio.create_task(server._serve(sockets=[listener]))
-    try:
-        while not server.started and not serving.done():  # noqa: ASYNC110  uvicorn has no event for it
-            await asyncio.sleep(0.01)
-        if server.started:
-            await _greet(house, listener, tell)
-            await _first(None, asyncio.shield(serving), stop.wait())
-            await _drain(house, settings.server.drain_seconds, stop)
-        server.should_exit = True
-        await serving
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
-
-
-async def _drain(house: House, seconds: float, stop: asyncio.Event) -> None:
-    """Refuse new requests and wait for the running ones; a second signal, or the limit, ends them as cancelled."""
-    house.app.draining = True
-    stop.clear()
-    if len(house.running):
-        log.warning("stopping: waiting up to %g s for %d running answers", seconds, len(house.running))
-    await _first(seconds, house.running.idle(), stop.wait())
-    if len(house.running):
-        log.warning("stopping: %d answers were cut", len(house.running))
-        house.running.stop_all()
-
-
-async def _first(seconds: float | None, *waits: Awaitable[object]) -> None:
-    """Return when the first of the waits is over, or the seconds are."""
-    tasks = [asyncio.ensure_future(wait) for wait in waits]
-    await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    for task in tasks:
-        task.cancel()
-
-
-async def _greet(house: House, listener: socket.socket, tell: Callable[[str], None]) -> None:
-    host, port = listener.getsockname()[:2]
-    url = f"http://[{host}]:{port}/v1" if ":" in host else f"http://{host}:{port}/v1"
-    tell(f"ready {url}")
-    if not house.keys.given and not await house.keys.list():
-        _, secret = await house.keys.create("first", owner=True)
-        tell(
-            "\nThis is the first start, so here is an API key. It is shown once; only its hash is stored.\n"
-            f"\n  export OPENAI_BASE_URL={url}\n  export OPENAI_API_KEY={secret}\n"
-        )

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import psutil
 import pytest
+from msgspec import json
 from msgspec.structs import replace
 
 from freehold.core.deltas import Delta, Stop, Text
 from freehold.core.errors import EngineBusy, EngineFailed, Invalid, NotFound
 from freehold.core.ports import Engine
-from freehold.core.prompt import Function, Prompt, Sampling, Turn
+from freehold.core.prompt import Begun, Function, JsonFormat, Prompt, Sampling, Turn
 from freehold.engines.registry import EngineSpec, open_engine
 
 GREEDY = Sampling(temperature=0.0, max_tokens=12)
@@ -270,5 +271,41 @@ def test_a_model_whose_spaces_are_misread_in_grammars_is_held_to_nothing(tiny_mo
             offered = replace(prompt("call f"), functions=(Function(name="f"),))
             _, stop = await said(free, offered)
             assert stop.usage.output == 12
+
+    asyncio.run(main())
+
+
+def test_goes_on_behind_what_was_said(smollm2: Path) -> None:
+    async def main() -> None:
+        async with engine(smollm2) as by:
+            asked = prompt("Count from one to twenty.", Sampling(temperature=0.0, max_tokens=24))
+            whole, stop = await said(by, asked)
+            for size in (whole.index(" "), whole.index(" ", len(whole) // 2), len(whole)):
+                rest, end = await said(by, replace(asked, begun=Begun(said=(whole[:size],))))
+                assert rest == whole[size:]
+                assert (end.reason, end.usage.input, end.usage.output) == (stop.reason, stop.usage.input, 24)
+
+    asyncio.run(main())
+
+
+def test_goes_on_in_the_middle_of_a_schema(smollm2: Path) -> None:
+    schema = {
+        "type": "object",
+        "properties": {"city": {"type": "string"}, "people": {"type": "integer"}, "coast": {"type": "boolean"}},
+        "required": ["city", "people", "coast"],
+        "additionalProperties": False,
+    }
+
+    async def main() -> None:
+        async with engine(smollm2) as by:
+            asked = replace(
+                prompt("Describe Oslo.", Sampling(temperature=0.0, max_tokens=120)),
+                format=JsonFormat(schema=schema, name="town", strict=True),
+            )
+            whole, _ = await said(by, asked)
+            for size in (1, 9, len(whole) - 4):
+                rest, end = await said(by, replace(asked, begun=Begun(said=(whole[:size],))))
+                assert set(json.decode(whole[:size] + rest)) == {"city", "people", "coast"}
+                assert end.reason == "stop" and 0 < end.usage.output < 120
 
     asyncio.run(main())

@@ -25,7 +25,7 @@ BAD_RESPONSES = [
     ({"previous_response_id": "resp_none"}, "previous_response_not_found", "previous_response_id"),
     ({"model": "gpt-17"}, "model_not_found", "model"),
     ({"extra_body": {"wish": 1}}, "unknown_parameter", "wish"),
-    ({"background": True}, "unsupported_value", "background"),
+    ({"background": True, "store": False}, "invalid_value", "background"),
     ({"moderation": {"model": "omni-moderation-latest"}}, "unsupported_parameter", "moderation"),
     ({"input": "word " * 40_000}, "context_length_exceeded", "input"),
 ]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from openai import NotFoundError, OpenAI, PermissionDeniedError
 
+from tests.databases import database_setting
 from tests.servers import running_server, strict_client
 
 
@@ -30,9 +31,10 @@ def test_only_an_owner_may_withdraw_a_model(tmp_path: Path) -> None:
     with running_server(tmp_path, "--engine", "script") as server, strict_client(server) as owner:
         freehold = Path(sys.executable).with_name("freehold")
         command = [freehold, "--data", tmp_path / "data", "keys", "create"]
-        secret = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout.strip()
+        env = database_setting(tmp_path / "data")
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True, env=env)
         with pytest.raises(PermissionDeniedError):
-            owner.with_options(api_key=secret).models.delete("gpt-4o")
+            owner.with_options(api_key=done.stdout.strip()).models.delete("gpt-4o")
         assert owner.models.retrieve("gpt-4o").id == "gpt-4o"
         assert owner.models.delete("gpt-4o").deleted
         with pytest.raises(NotFoundError):

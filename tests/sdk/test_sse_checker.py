@@ -91,6 +91,7 @@ STREAMS: list[Json] = [
     {"input": '!call add {"a": 1}', "tools": [ADD]},
     {"input": "a b c", "include": ["message.output_text.logprobs"], "top_logprobs": 1},
     {"input": " ".join(map(str, range(20))), "reasoning": THINKING, "max_output_tokens": 16},
+    {"input": "a b", "background": True},
 ]
 
 

@@ -11,7 +11,7 @@ BOUNDS = ("minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems"
 def outline(schema: Json, definitions: Mapping[str, Json]) -> Json:
     """Return `types` (without null), `enum` and `items` where only listed strings are taken, and the bounds.
 
-    `definitions` holds the schemas that `$ref` names by their last step.
+    `definitions` holds the schemas that `$ref` names by their last step; one that it does not hold may be anything.
     """
     members = list(_members(schema, definitions))
     types = sorted({kind for member in members for kind in _types(member)} - {"null"})
@@ -47,7 +47,7 @@ def _choices(schema: Json, definitions: Mapping[str, Json]) -> list[str]:
 def _members(schema: Json, definitions: Mapping[str, Json]) -> Iterator[Json]:
     """Yield the plain schemas that unions, compositions and references come down to."""
     if "$ref" in schema:
-        yield from _members(definitions[schema["$ref"].rsplit("/", 1)[1]], definitions)
+        yield from _members(definitions.get(schema["$ref"].rsplit("/", 1)[1], {}), definitions)
         return
     unions = [schema[key] for key in ("anyOf", "oneOf", "allOf") if key in schema]
     if not unions:

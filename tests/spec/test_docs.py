@@ -8,8 +8,9 @@ import pytest
 from msgspec import structs
 from openai.types.responses import ResponseStreamEvent
 
-from freehold.config import Outbound, Refusals, Server, Settings, Storage
+from freehold.config import Outbound, Refusals, Server, Settings, Storage, Work
 from freehold.engines.registry import EngineSpec
+from freehold.storage.blobs.access import S3Access
 from freehold.surfaces.chat.request import ChatBody
 from freehold.surfaces.completions.request import CompletionBody
 from freehold.surfaces.responses import objects
@@ -23,8 +24,10 @@ def test_every_setting_has_its_heading() -> None:
     sections = {
         "server": Server,
         "storage": Storage,
+        "s3": S3Access,
         "refusals": Refusals,
         "outbound": Outbound,
+        "worker": Work,
         "engines": EngineSpec,
     }
     known = {f"{name}.{field}" for name, kind in sections.items() for field in kind.__struct_fields__}

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from freehold.core import items
-from freehold.surfaces import conversations, models
+from freehold.surfaces import batches, conversations, files, models, uploads, webhooks
 from freehold.surfaces.chat import objects as chat
 from freehold.surfaces.chat import stored
 from freehold.surfaces.responses import objects as responses
@@ -28,6 +28,7 @@ OBJECTS: dict[str, type[msgspec.Struct]] = {
     "Model": models.Model,
     "ListModelsResponse": models.ModelList,
     "ResponseCreatedEvent": responses.Created,
+    "ResponseQueuedEvent": responses.Queued,
     "ResponseInProgressEvent": responses.InProgress,
     "ResponseCompletedEvent": responses.Completed,
     "ResponseIncompleteEvent": responses.Incomplete,
@@ -80,6 +81,23 @@ OBJECTS: dict[str, type[msgspec.Struct]] = {
     "ChatCompletionList": stored.CompletionPage,
     "ChatCompletionMessageList": stored.MessagePage,
     "ChatCompletionDeleted": stored.CompletionDeleted,
+    "OpenAIFile": files.File,
+    "ListFilesResponse": files.FilePage,
+    "DeleteFileResponse": files.FileDeleted,
+    "Upload": uploads.Upload,
+    "UploadPart": uploads.UploadPart,
+    "WebhookBatchCompleted": webhooks.Event,
+    "WebhookBatchFailed": webhooks.Event,
+    "WebhookBatchExpired": webhooks.Event,
+    "WebhookBatchCancelled": webhooks.Event,
+    "WebhookResponseCompleted": webhooks.Event,
+    "WebhookResponseFailed": webhooks.Event,
+    "WebhookResponseCancelled": webhooks.Event,
+    "WebhookResponseIncomplete": webhooks.Event,
+    "Batch": batches.Batch,
+    "BatchError": batches.BatchError,
+    "BatchRequestCounts": batches.RequestCounts,
+    "ListBatchesResponse": batches.BatchPage,
 }
 
 BEYOND = {
@@ -121,6 +139,11 @@ def test_the_same_keys(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in OBJECTS if name.endswith("Event")])
 def test_an_event_is_tagged_with_its_type(name: str) -> None:
     assert SPEC[name]["properties"]["type"]["enum"] == [OBJECTS[name].__struct_config__.tag]
+
+
+def test_every_webhook_event_is_compared() -> None:
+    compared = {SPEC[name]["properties"]["type"]["enum"][0] for name in SPEC if name.startswith("Webhook")}
+    assert compared == set(webhooks.EVENT_TYPES)
 
 
 def test_every_stream_event_is_compared() -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from freehold.config import Settings, SettingsError, folders, load
 from freehold.engines.registry import EngineSpec
+from freehold.storage.blobs.access import S3Access
 
 
 def test_the_defaults_listen_on_loopback_only(tmp_path: Path) -> None:
@@ -44,10 +45,13 @@ def test_variables_reach_into_lists(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("toml", "message"),
     [
-        ("[server]\nprot = 1", r"Unknown setting server\.prot \(known here: host, port, max_body, drain_seconds\)"),
+        (
+            "[server]\nprot = 1",
+            r"Unknown setting server\.prot \(known here: host, port, max_body, drain_seconds, pepper\)",
+        ),
         (
             "[sever]\nport = 1",
-            r"Unknown setting sever \(known here: server, storage, refusals, outbound, engines, aliases\)",
+            r"Unknown setting sever \(known here: server, storage, s3, refusals, outbound, worker, engines, aliases\)",
         ),
         ('[server]\nport = "many"', r"Wrong setting server\.port: expected `int`"),
         ("[server]\nport = 70000", r"Wrong setting server\.port: expected `int` <= 65535"),
@@ -86,6 +90,29 @@ def test_the_folders_are_the_users_unless_they_are_named() -> None:
     named = folders({"HOME": "/home/ann", "FREEHOLD_MODELS": "/m", "FREEHOLD_DATA": "/d", "XDG_DATA_HOME": "/x"})
     assert (named.data, named.models) == (Path("/d"), Path("/m"))
     assert folders({"HOME": "/home/ann", "FREEHOLD_DATA": "/d"}, Path("/e")).data == Path("/e")
+
+
+def test_a_bucket_is_found_by_the_settings_else_by_the_usual_variables(tmp_path: Path) -> None:
+    environ = {
+        "AWS_ENDPOINT_URL": "http://all",
+        "AWS_ENDPOINT_URL_S3": "http://s3",
+        "AWS_REGION": "",
+        "AWS_DEFAULT_REGION": "eu-north-1",
+        "AWS_ACCESS_KEY_ID": "id",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_SESSION_TOKEN": "token",
+    }
+    assert load(environ, None, tmp_path).s3 == S3Access(
+        endpoint="http://s3",
+        region="eu-north-1",
+        access_key_id="id",
+        secret_access_key="secret",
+        session_token="token",
+    )
+    (tmp_path / "freehold.toml").write_text('[s3]\nendpoint = "http://file"\nregion = "file"\n')
+    found = load({**environ, "FREEHOLD__S3__REGION": "variable"}, None, tmp_path).s3
+    assert (found.endpoint, found.region, found.access_key_id) == ("http://file", "variable", "id")
+    assert load({}, None, tmp_path / "none").s3 == S3Access()
 
 
 def test_addresses_may_be_allowed(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """Golden wire traces: exact bytes of answers and streams, with fixed ids, clock and padding.
 
-Each file in `traces/` is a request (its first line: method and path; then its JSON body; then a line `---`) followed by
-the exact answer. After an intended change: `FREEHOLD_RECORD=1 pytest tests/wire`, then read the difference.
+Each file in `traces/` is a request (its first line: method and path; then its body, JSON or a form; then a line `---`)
+followed by the exact answer. A path followed by `until STATUS` is asked for until that is the object's status. After an
+intended change: `FREEHOLD_RECORD=1 pytest tests/wire`, then read the difference.
 
 Where a trace `NAME_stream` asks the same as `NAME`, it folds to that answer.
 """
@@ -9,12 +10,13 @@ Where a trace `NAME_stream` asks the same as `NAME`, it folds to that answer.
 import asyncio
 import json
 import os
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from tests.chunk_checker import check_chunks
-from tests.house import house
+from tests.house import house, working
 from tests.sse_checker import Json, check_stream, read_events, read_frames
 
 TRACES = sorted((Path(__file__).parent / "traces").glob("*.txt"))
@@ -36,6 +38,17 @@ def asked(trace: Path) -> list[tuple[str, Json]]:
 
 
 LEGACY = "completions_"
+RESTING = {
+    "background_create",
+    "background_cancel_queued",
+    "background_cancel_queued_stream",
+    "background_previous",
+    "batches_cancel",
+    "batches_create",
+    "batches_list",
+    "batches_list_cursor",
+}
+"""The traces that are played while no worker works."""
 STREAMS = [
     path
     for path in TRACES
@@ -46,15 +59,21 @@ STREAMS = [
 TWINS = [path for path in STREAMS if plain(path) in set(TRACES) - {path} and asked(plain(path)) == asked(path)]
 
 
-async def play(folder: Path, requests: list[str]) -> str:
-    async with house(folder) as (_, client):
+async def play(folder: Path, requests: list[str], worker: bool) -> str:
+    async with house(folder) as (built, client), working(built) if worker else nullcontext():
         answer = ""
         for request in requests:
             line, _, body = request.strip().partition("\n")
-            method, path = line.split()
-            response = await client.request(
-                method, "http://test" + path, content=body, headers={"content-type": "application/json"}
-            )
+            method, path, *until = line.split()
+            kind = "application/json"
+            if body.startswith("--"):
+                kind = "multipart/form-data; boundary=" + body.partition("\n")[0].removeprefix("--")
+                body = body.replace("\n", "\r\n")
+            headers = {"content-type": kind}
+            response = await client.request(method, "http://test" + path, content=body, headers=headers)
+            while until and f'"status":"{until[-1]}"' not in response.text:
+                await asyncio.sleep(0.01)
+                response = await client.request(method, "http://test" + path, headers=headers)
             answer = f"{response.status_code} {response.headers['content-type']}\n{response.text}"
         return answer
 
@@ -62,7 +81,7 @@ async def play(folder: Path, requests: list[str]) -> str:
 @pytest.mark.parametrize("trace", TRACES, ids=lambda path: path.stem)
 def test_trace(trace: Path, tmp_path: Path) -> None:
     *requests, expected = trace.read_text().split("\n---\n")
-    answer = asyncio.run(play(tmp_path, requests))
+    answer = asyncio.run(play(tmp_path, requests, trace.stem not in RESTING))
     if os.environ.get("FREEHOLD_RECORD"):
         trace.write_text("\n---\n".join((*requests, answer)))
     assert answer == expected

@@ -1,6 +1,5 @@
 """`freehold doctor`: what is missing, in plain words."""
 
-import asyncio
 import importlib
 import importlib.metadata
 import os
@@ -23,7 +22,7 @@ from freehold.core.errors import StorageFailed
 from freehold.engines.weights.folder import Folder
 from freehold.engines.weights.hub import digest
 from freehold.engines.weights.starters import LARGE, MEMORY_OF_LARGE, SMALL, starters
-from freehold.storage.database import open_database
+from freehold.storage.state import state_of
 
 ENGINE = "xllamacpp"
 IMPORTED_AS = {"pycryptodomex": "Cryptodome"}
@@ -162,15 +161,19 @@ def _port(settings: Settings) -> Finding:
 
 
 def _database(here: Here, settings: Settings) -> Finding:
-    async def opened() -> None:
-        async with open_database(settings.storage.database, here.folders.data):
-            return
-
     try:
-        asyncio.run(opened())
+        state = state_of(settings.storage.database, here.folders.data)
     except (StorageFailed, ValueError) as error:
         return Finding("database", False, str(error), "See the message; the data folder is named above.")
-    return Finding("database", True, f"{settings.storage.database} opens")
+    if state is None:
+        return Finding("database", True, "not made yet; `freehold serve` makes it")
+    found = f"{state.where}: {state.program}, {state.bytes / 1e6:.1f} MB, answers in {state.seconds * 1e3:.1f} ms"
+    if state.newer:
+        advice = "A newer Freehold made it: install that one."
+    else:
+        advice = "`freehold serve`, or `freehold migrate`, brings it up to date."
+    found += f", schema {state.schema}" if state.schema else ", no tables yet"
+    return Finding("database", state.current, found, advice, needed=state.newer)
 
 
 def _models(here: Here, full: bool) -> Iterator[Finding]:

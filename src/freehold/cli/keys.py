@@ -9,7 +9,7 @@ import click
 
 from freehold.cli.context import Here
 from freehold.config import load
-from freehold.services.keys import Keys
+from freehold.services.keys import Keys, pepper
 from freehold.storage.database import open_database
 from freehold.storage.repos.keys import KeyRow, KeyRows
 
@@ -59,7 +59,8 @@ def _with_keys(here: Here, use: Callable[[Keys], Awaitable[T]]) -> T:
     async def main() -> T:
         data = here.folders.data
         settings = load(here.environ, None, data)
-        async with open_database(settings.storage.database, data) as database:
-            return await use(Keys(KeyRows(database), data))
+        secret = pepper(data / settings.server.pepper)
+        async with open_database(settings.storage.database, data, settings.storage.migrate) as database:
+            return await use(Keys(KeyRows(database), secret))
 
     return asyncio.run(main())

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from freehold import __version__
-from freehold.cli import chat, doctor, keys, models, serve
+from freehold.cli import backup, chat, doctor, keys, migrate, models, restore, serve, worker
 from freehold.cli.context import Here
 from freehold.config import SettingsError, folders
 from freehold.core.errors import Fault
@@ -31,7 +31,17 @@ def cli(context: click.Context, data: Path | None) -> None:
     context.obj = Here(os.environ, folders(os.environ, data))
 
 
-for command in (serve.serve, chat.chat, models.models, keys.keys, doctor.doctor):
+for command in (
+    serve.serve,
+    worker.worker,
+    chat.chat,
+    models.models,
+    keys.keys,
+    migrate.migrate,
+    backup.backup,
+    restore.restore,
+    doctor.doctor,
+):
     cli.add_command(command)
 
 

@@ -40,11 +40,9 @@ def serve(
     freehold serve --engine script            no model: it repeats what it is told
     """
     # Half a second of imports that the other commands need not wait for.
-    from freehold.wiring import serve as serve_house  # noqa: PLC0415
+    from freehold.serving import serve as serve_house  # noqa: PLC0415
 
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    for chatty in ("httpx2", "uvicorn"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    log_plainly()
     here = click.get_current_context().find_object(Here)
     if here is None:
         raise RuntimeError("the command was started without its context")
@@ -55,3 +53,10 @@ def serve(
     settings, find = with_files(chosen(settings, engine, model, script_rate), here)
     here.folders.data.mkdir(parents=True, exist_ok=True)
     uvloop.run(serve_house(settings, here.folders.data, find, keys, click.echo))
+
+
+def log_plainly() -> None:
+    """Send the log to standard error, without what the libraries say of every request."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    for chatty in ("httpx2", "uvicorn"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -12,7 +12,7 @@ Fault
 ├── EngineFailed   the engine broke while it worked; the caller did nothing wrong
 └── StorageFailed  the database or blob store cannot be used now
 
-`code` and `param` are OpenAI's; `http/errors.py` alone knows the status of each.
+`code` and `param` are OpenAI's; `surfaces/errors.py` alone knows the status of each.
 """
 
 

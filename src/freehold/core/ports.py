@@ -1,6 +1,6 @@
 """The ports: what the inside asks of the outside world, as Protocols."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterable
 from typing import Literal, Protocol
 
 from msgspec import Struct
@@ -37,11 +37,15 @@ class Served(Struct, frozen=True, kw_only=True):
 
 
 class Load(Struct, frozen=True, kw_only=True):
-    """How full an engine is: requests running, waiting, and the most that it takes at once (running and waiting)."""
+    """How full an engine is: requests running, waiting, and the most that it takes at once (running and waiting).
+
+    `slots` is how many it runs at once. Batch requests that wait are not counted: they take nobody's place.
+    """
 
     running: int
     waiting: int
     limit: int
+    slots: int = 1
 
 
 class Generating(Protocol):
@@ -73,5 +77,35 @@ class Engine(Generating, Protocol):
 
         Raises Invalid (`context_length_exceeded`) when the prompt does not fit the model's context, EngineBusy when the
         queue is full, EngineFailed when the engine is down. Nothing is reserved.
+        """
+        ...
+
+
+class Digest(Struct, frozen=True, kw_only=True):
+    """What a blob turned out to be: its size in bytes, and the hashes of its content."""
+
+    sha256: bytes
+    md5: bytes
+    bytes: int
+
+
+class Blobs(Protocol):
+    """Keeps the contents of files. Under a blob's name there is either nothing or the whole, whatever happens."""
+
+    async def put(self, blob_id: str, chunks: AsyncIterable[bytes]) -> Digest:
+        """Keep the chunks, in constant memory; the blob is durable when this returns, and not there when it raises.
+
+        Raises StorageFailed, and what the chunks raise.
+        """
+        ...
+
+    def get(self, blob_id: str, start: int = 0, end: int | None = None) -> AsyncGenerator[bytes, None]:
+        """Yield the bytes from `start` to before `end`, or to the last. Raises StorageFailed, also for no such blob."""
+        ...
+
+    async def delete(self, blob_id: str) -> None:
+        """Remove a blob and all that an unfinished `put` left of it; nothing happens when there is none.
+
+        Raises StorageFailed.
         """
         ...

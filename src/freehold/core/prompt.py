@@ -92,6 +92,21 @@ class Turn(Struct, frozen=True):
     images: tuple[Image, ...] = ()
 
 
+class Begun(Struct, frozen=True, kw_only=True):
+    """The beginning of an answer, which the engine goes on with word for word.
+
+    `thought` is what was thought; with `thinking`, that is not over yet, and nothing was said. `said` are the texts and
+    calls after it, in their order; of a text, all that was given out, of a call, the whole.
+    """
+
+    thought: str = ""
+    thinking: bool = False
+    said: tuple[str | Call, ...] = ()
+
+
+NOTHING = Begun()
+
+
 Raw = str | tuple[int, ...]
 """A text that is continued as it is, or its tokens."""
 
@@ -103,6 +118,8 @@ class Prompt(Struct, frozen=True, kw_only=True):
     an engine that cannot count (a remote one) leaves it so. `thinking` is the most tokens that the model may think
     before it answers; None leaves that to the model. Where there is a `raw` text, the model goes on with it as it is,
     without turns, and up to the `suffix` where there is one; tokens given as `raw` are text once they are admitted.
+    What was `begun` is part of the answer: it counts in usage and in limits, and is not given out again. One of a
+    `batch` waits until the engine has nothing better to do.
     """
 
     model: str
@@ -116,6 +133,8 @@ class Prompt(Struct, frozen=True, kw_only=True):
     format: JsonFormat | None = None
     thinking: int = 0
     tokens: tuple[int, ...] = ()
+    begun: Begun = NOTHING
+    batch: bool = False
 
 
 Summary = Literal["auto", "concise", "detailed"]
@@ -151,7 +170,7 @@ class Ask(Struct, frozen=True, kw_only=True):
     `choices` answers are given side by side, to each of the texts. With `truncate`, the oldest turns are left out where
     the conversation does not fit the model's context; over `compact_at` tokens, it is compacted before it is answered.
     `before` was said after `previous` and is stored nowhere. With `warm`, the model only reads, and says nothing.
-    `places` are where in the request the images and files of `items` stand.
+    `places` are where in the request the images and files of `items` stand. With `batch`, nobody waits for the answer.
     """
 
     model: str | None
@@ -176,3 +195,4 @@ class Ask(Struct, frozen=True, kw_only=True):
     conversation: str | None = None
     keep: bool = False
     warm: bool = False
+    batch: bool = False

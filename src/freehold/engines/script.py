@@ -14,7 +14,7 @@ from freehold.core.deltas import CallArgs, CallStart, Declined, Delta, Stop, Sto
 from freehold.core.errors import EngineFailed, Invalid, Unsupported
 from freehold.core.items import Logprob, TopLogprob
 from freehold.core.ports import Engine, Load, Served
-from freehold.core.prompt import Prompt, Sampling
+from freehold.core.prompt import Begun, Call, Prompt, Sampling
 from freehold.engines.gate import Gate
 from freehold.engines.registry import EngineSpec, Find
 
@@ -25,6 +25,8 @@ _WORD = re.compile(r"\s*\S+\s*")
 _CALL = re.compile(r"!call (\S+)\s+")
 _REFUSE = re.compile(r"!refuse\b\s*")
 _CRASH = re.compile(r"!crash after (\d+)\b\s*")
+
+Word = Text | Thought | Declined | CallArgs
 
 
 @asynccontextmanager
@@ -77,7 +79,7 @@ class ScriptEngine:
 
         Raises Invalid when they exceed the context, Unsupported for biases and suffixes.
         """
-        self._gate.check()
+        self._gate.check(prompt.batch)
         if prompt.sampling.logit_bias:
             raise Unsupported("Unsupported parameter: 'logit_bias' is not supported with this model.", "logit_bias")
         if prompt.suffix is not None:
@@ -97,10 +99,12 @@ class ScriptEngine:
         """Yield a delta a word, then Stop; raises EngineBusy before the first one, EngineFailed where told to crash."""
         if not prompt.tokens:
             prompt = await self.admit(prompt)
-        async with self._gate.enter():
+        async with self._gate.enter(batch=prompt.batch) as place:
+            place.begin()
             said, usage, reason = _plan(prompt)
+            said = _rest(said, prompt.begun)
             start, step = time.monotonic(), 1 if self._rate else _BREATH
-            call = _called(prompt)
+            call = None if any(isinstance(one, Call) for one in prompt.begun.said) else _called(prompt)
             for first in range(0, len(said), step):
                 # At full speed others get a turn only here; at a rate this is the time until the word is due.
                 due = start + (first + 1) / self._rate if self._rate else 0.0
@@ -123,7 +127,7 @@ def _asked(prompt: Prompt) -> str:
     return next((turn.text for turn in reversed(prompt.turns) if turn.speaker == "user"), "")
 
 
-def _plan(prompt: Prompt) -> tuple[list[Delta], Usage, StopReason | None]:
+def _plan(prompt: Prompt) -> tuple[list[Word], Usage, StopReason | None]:
     """Return what to say, its usage, and the limit that cuts it: None when all of it is said."""
     asked, wanted = _asked(prompt), prompt.sampling
     room = CONTEXT - len(prompt.tokens)
@@ -134,7 +138,18 @@ def _plan(prompt: Prompt) -> tuple[list[Delta], Usage, StopReason | None]:
     return [*map(Thought, thought), *map(_saying(prompt, asked), words)], usage, reason
 
 
-def _saying(prompt: Prompt, asked: str) -> Callable[[str], Delta]:
+def _rest(said: list[Word], begun: Begun) -> list[Word]:
+    """What follows the words that were said before."""
+    texts = (one.arguments if isinstance(one, Call) else one for one in begun.said)
+    spoken = len(begun.thought) + sum(map(len, texts))
+    for place, delta in enumerate(said):
+        if spoken <= 0:
+            return said[place:]
+        spoken -= len(delta.text)
+    return []
+
+
+def _saying(prompt: Prompt, asked: str) -> Callable[[str], Word]:
     """How a word is said: as text, as a refusal or as an argument."""
     if _called(prompt) is not None:
         return CallArgs

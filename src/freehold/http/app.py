@@ -3,8 +3,8 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
+from functools import cached_property
 from time import perf_counter
-from typing import NamedTuple
 
 from msgspec.structs import replace
 from starlette.requests import Request
@@ -17,6 +17,9 @@ from freehold.core.ids import Mint
 from freehold.core.principal import Principal
 from freehold.http import errors
 from freehold.http.body import ClientGone
+from freehold.http.openapi import document
+from freehold.http.paths import Path
+from freehold.http.query import refuse_query
 from freehold.http.websocket import Connection, Socket, SocketHandler, SocketPath, check_upgrade
 
 log = logging.getLogger(__name__)
@@ -24,16 +27,7 @@ log = logging.getLogger(__name__)
 API_VERSION = b"2020-10-01"
 BROKEN = 1011
 
-Handler = Callable[[Request, Principal], Awaitable[Response]]
 Authenticate = Callable[[str | None], Awaitable[Principal]]
-
-
-class Path(NamedTuple):
-    """One method and path, e.g. `("GET", "/v1/responses/{response_id}", handler)`."""
-
-    method: str
-    path: str
-    handler: Handler
 
 
 class App:
@@ -44,15 +38,16 @@ class App:
     ) -> None:
         self._authenticate = authenticate
         self._mint = mint
-        self._fixed: dict[tuple[str, str], Handler] = {}
-        self._open: list[tuple[Route, Handler]] = []
+        self._paths = tuple(paths)
+        self._fixed: dict[tuple[str, str], Path] = {}
+        self._open: list[tuple[Route, Path]] = []
         self._methods: dict[str, list[str]] = {}
-        for method, path, handler in paths:
-            if "{" in path:
-                self._open.append((Route(path, handler, methods=[method]), handler))
+        for one in self._paths:
+            if "{" in one.path:
+                self._open.append((Route(one.path, one.handler, methods=[one.method]), one))
             else:
-                self._fixed[method, path] = handler
-                self._methods.setdefault(path, []).append(method)
+                self._fixed[one.method, one.path] = one
+                self._methods.setdefault(one.path, []).append(one.method)
         self._sockets: dict[str, SocketHandler] = dict(sockets)
         self.draining = False
 
@@ -68,12 +63,17 @@ class App:
         try:
             if scope["path"] == "/healthz":
                 response = Response(b"draining\n" if self.draining else b"ok\n", 503 if self.draining else 200)
+            elif scope["path"] == "/openapi.json" and scope["method"] == "GET":
+                response = Response(self._document, media_type="application/json")
             else:
-                handler = self._find(scope)
+                path = self._find(scope)
                 who = replace(await self._authenticate(_bearer(scope)), request=request_id)
                 if self.draining:
                     raise EngineBusy("The server is shutting down. Please retry your request.", retry_after=2.0)
-                response = await handler(Request(scope, receive), who)
+                request = Request(scope, receive)
+                if path.query is None:
+                    refuse_query(request)
+                response = await path.handler(request, who)
         except Fault as fault:
             response = errors.answer(fault)
         except ClientGone:
@@ -120,11 +120,15 @@ class App:
             log.exception("WebSocket %s failed", request_id)
             await _give_up(socket)
 
-    def _find(self, scope: Scope) -> Handler:
+    @cached_property
+    def _document(self) -> bytes:
+        return document(self._paths)
+
+    def _find(self, scope: Scope) -> Path:
         method, path = scope["method"], scope["path"]
-        handler = self._fixed.get((method, path))
-        if handler is not None:
-            return handler
+        fixed = self._fixed.get((method, path))
+        if fixed is not None:
+            return fixed
         allowed = list(self._methods.get(path, ()))
         for route, candidate in self._open:
             match, child = route.matches(scope)

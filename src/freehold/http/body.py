@@ -5,13 +5,15 @@ from starlette.types import Receive
 
 from freehold.core.errors import Invalid, TooLarge
 
+MOST_VALUES = 1_000_000
+
 
 class ClientGone(Exception):
     """The client closed its connection: nobody is there to be answered."""
 
 
 async def read_json(request: Request, limit: int) -> bytes:
-    """Return the body. Raises TooLarge over `limit` bytes, Invalid when it is not declared as JSON."""
+    """Return the body. Raises TooLarge over `limit` bytes or MOST_VALUES, Invalid when it is not declared as JSON."""
     kind = request.headers.get("content-type")
     if kind is not None and kind.partition(";")[0].strip().lower() != "application/json":
         raise Invalid(
@@ -23,7 +25,21 @@ async def read_json(request: Request, limit: int) -> bytes:
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limit:
         raise _too_large(limit)
-    return await _read(request.receive, limit)
+    body = await _read(request.receive, limit)
+    check_values(body)
+    return body
+
+
+def check_values(body: bytes) -> None:
+    """Raise TooLarge for JSON that may hold more than MOST_VALUES values.
+
+    Each costs a hundred bytes and more once it is decoded, however short it is. Only what stands before values is
+    counted, also inside of strings: no text of so many commas and brackets fits the context of a model.
+    """
+    if len(body) > MOST_VALUES and sum(map(body.count, (b",", b"[", b"{"))) > MOST_VALUES:
+        raise TooLarge(
+            f"Request body is too large: this server takes at most {MOST_VALUES} values in one.", "request_too_large"
+        )
 
 
 async def _read(receive: Receive, limit: int) -> bytes:

@@ -9,10 +9,11 @@ from starlette.responses import Response
 
 from freehold.core.principal import Principal
 from freehold.core.surface import Surface
-from freehold.http.app import Handler
 from freehold.http.body import read_json
+from freehold.http.paths import Handler
 from freehold.http.sse import EventStream, unless_gone
 from freehold.services.answering import Answer, Answering
+from freehold.services.background import Background
 from freehold.surfaces.decode import Decoder
 
 log = logging.getLogger(__name__)
@@ -20,21 +21,32 @@ log = logging.getLogger(__name__)
 B = TypeVar("B")
 
 
-def generation(surface: Surface[Any], answering: Answering, max_body: int) -> Handler:
-    """Make the handler of a surface's POST. `max_body` is in bytes."""
+def generation(
+    surface: Surface[Any], answering: Answering, max_body: int, background: Background | None = None
+) -> Handler:
+    """Make the handler of a surface's POST. `max_body` is in bytes; `background` takes what no client waits for."""
     decode: Decoder[Any] = Decoder(surface.body)
 
     async def handle(request: Request, who: Principal) -> Response:
         body = decode(await read_json(request, max_body))
         answer = await answering.prepare(who, surface, body)
-        if body.stream:
-            response: Response = EventStream(answer.frames())
+        if background is not None and body.background:
+            response = await _queued(background, who, body, answer)
+        elif body.stream:
+            response = EventStream(answer.frames())
         else:
             response = json_bytes(await unless_gone(request.receive, answer.result()))
         response.raw_headers += _headers(answer)
         return response
 
     return handle
+
+
+async def _queued(background: Background, who: Principal, body: Any, answer: Answer) -> Response:
+    """Answer with a response that is queued, or with its stream: a client that leaves that stops nothing."""
+    queued = await background.start(who, body, answer)
+    frames = await background.journal.follow(who, queued.id, None) if body.stream else None
+    return json_object(queued) if frames is None else EventStream(frames)
 
 
 def json_bytes(encoded: bytes) -> Response:

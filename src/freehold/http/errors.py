@@ -1,35 +1,12 @@
-"""Faults to HTTP answers: the only table of statuses."""
+"""Faults to HTTP answers."""
 
 import math
 
 import msgspec
 from starlette.responses import Response
 
-from freehold.core import errors
 from freehold.core.errors import EngineBusy, Fault, Limited
-from freehold.surfaces.errors import envelope
-
-STATUS: dict[type[Fault], int] = {
-    errors.Invalid: 400,
-    errors.Unsupported: 400,
-    errors.NotFound: 404,
-    errors.Conflict: 409,
-    errors.Denied: 401,
-    errors.TooLarge: 413,
-    errors.Limited: 429,
-    errors.EngineBusy: 503,
-    errors.EngineFailed: 500,
-    errors.StorageFailed: 503,
-}
-
-
-def status(fault: Fault) -> int:
-    """The HTTP status of a fault."""
-    if fault.code == "insufficient_permissions":
-        return 403
-    if fault.code == "method_not_supported":
-        return 405
-    return STATUS[type(fault)]
+from freehold.surfaces.errors import envelope, status
 
 
 def answer(fault: Fault) -> Response:

@@ -13,10 +13,11 @@ from msgspec.structs import replace
 from freehold.core.errors import EngineBusy, EngineFailed, Fault, Invalid, Limited
 from freehold.core.ids import Mint
 from freehold.http import errors
-from freehold.http.body import ClientGone
+from freehold.http.body import ClientGone, check_values
 from freehold.http.websocket import GOING_AWAY, Connection, SocketHandler
 from freehold.services.answering import Answer, Answering
 from freehold.services.recent import Recent
+from freehold.surfaces.errors import status
 from freehold.surfaces.responses import websocket as wire
 from freehold.surfaces.responses.websocket import STEER, CreateEvent, LaneFrames, SteerEvent
 
@@ -122,6 +123,7 @@ class Lanes:
         """
         stream_id: str | None = None
         try:
+            check_values(message)
             head = wire.read_head(message)
             if head.type == STEER:
                 await self._steer(message)
@@ -311,7 +313,7 @@ class Lanes:
             await self._connection.socket.send(lane.frames(failed))
 
     async def _refuse(self, fault: Fault, stream_id: str | None) -> None:
-        event = wire.failure(fault, errors.status(fault), errors.waiting(fault), stream_id)
+        event = wire.failure(fault, status(fault), errors.waiting(fault), stream_id)
         await self._connection.socket.send(event)
 
 

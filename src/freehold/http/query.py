@@ -10,6 +10,13 @@ from freehold.surfaces.decode import explain
 
 Q = TypeVar("Q", bound=msgspec.Struct)
 
+_BETA = ("beta", "true")
+"""What the SDKs' beta resources add to every URL; their paths are the usual ones."""
+
+
+class _Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The query of what takes none."""
+
 
 def read_query(request: Request, wanted: type[Q]) -> Q:
     """Decode the query into a struct. A name may be written `include[]` for lists, and is `metadata[key]` for objects.
@@ -20,6 +27,8 @@ def read_query(request: Request, wanted: type[Q]) -> Q:
     lists = {name for name, kind in kinds.items() if "list" in kind}
     values: dict[str, object] = {}
     for key, value in request.query_params.multi_items():
+        if (key, value) == _BETA:
+            continue
         name = key.removesuffix("[]")
         outer, bracket, inner = key.partition("[")
         if bracket and inner[1:].endswith("]") and "dict" in kinds.get(outer, ""):
@@ -36,6 +45,12 @@ def read_query(request: Request, wanted: type[Q]) -> Q:
         return msgspec.convert(values, wanted, strict=False)
     except msgspec.ValidationError as error:
         raise _explained(error, values, wanted) from None
+
+
+def refuse_query(request: Request) -> None:
+    """Refuse any query at all. Raises Invalid that names the first parameter."""
+    if request.scope["query_string"]:
+        read_query(request, _Nothing)
 
 
 def _explained(error: msgspec.ValidationError, values: dict[str, object], wanted: type) -> Fault:

@@ -1,6 +1,6 @@
 """Deltas to events: which item is open, what it holds, and how it closes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from msgspec.structs import replace
 
@@ -45,6 +45,20 @@ class Assembler:
         self._pieces: list[str] = []
         self._logprobs: list[Logprob] = []
 
+    def resume(self, events: Iterable[Event]) -> None:
+        """Come to where a run was that has begun with `events`."""
+        for event in events:
+            match event:
+                case Opened():
+                    self._open = event.item
+                case Grew():
+                    if event.kind != self._kind:
+                        self._end_part()
+                    self._logprobs += event.logprobs
+                    self._grew(event.kind, event.delta)
+                case Closed():
+                    self._next()
+
     def take(self, delta: Said) -> tuple[Event, ...]:
         """Grow the open item by `delta`, or close it and open the one that `delta` begins."""
         match delta:
@@ -73,9 +87,13 @@ class Assembler:
         if self._open is None:
             return ()
         closed = Closed(self._index, self._whole(self._open, status))
-        self._index += 1
-        self._open, self._kind, self._parts, self._pieces = None, None, [], []
+        self._next()
         return (closed,)
+
+    def _next(self) -> None:
+        self._index += 1
+        self._open, self._kind = None, None
+        self._parts, self._pieces, self._logprobs = [], [], []
 
     def _whole(self, item: Opening, status: Status) -> Opening:
         whole = "".join(self._pieces)

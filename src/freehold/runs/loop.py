@@ -1,6 +1,6 @@
 """The run: an engine's deltas become events. It ends with exactly one `Ended`, whatever the engine does."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 
 from freehold.core.deltas import Stop
@@ -13,15 +13,23 @@ from freehold.runs.assemble import Assembler, Conclude
 
 
 async def run(
-    prompt: Prompt, engine: Generating, mint: Mint, cancelled: Callable[[], bool], conclude: Conclude
+    prompt: Prompt,
+    engine: Generating,
+    mint: Mint,
+    cancelled: Callable[[], bool],
+    conclude: Conclude,
+    before: Sequence[Event] = (),
 ) -> AsyncGenerator[Event, None]:
     """Yield the events of one run over an admitted prompt. `conclude` is given each finished thought.
+
+    Where the run has begun already, with the events `before`, it goes on from there: the prompt says how.
 
     `cancelled` is asked after each delta; once it says yes the engine is stopped and the run ends as `cancelled`.
     A fault closes the open item as `incomplete` and ends the run as `failed`; an exception that is no Fault does the
     same, and is the `__cause__` of the error, for the caller to log. Closing the generator closes the engine's.
     """
     assembler = Assembler(mint, frozenset(one.name for one in prompt.functions if one.free), conclude)
+    assembler.resume(before)
     error: Fault
     try:
         async with aclosing(engine.generate(prompt)) as deltas:

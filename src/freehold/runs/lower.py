@@ -67,12 +67,13 @@ def lower(ask: Ask, items: Sequence[Item], model: str, seen: Seen | None = None,
         parallel=ask.parallel,
         format=ask.format,
         thinking=thinking,
+        batch=ask.batch,
     )
 
 
 def lower_raw(ask: Ask, raw: Raw, model: str) -> Prompt:
     """Return the prompt for one of the ask's raw texts; `model` is the served model's name."""
-    return Prompt(model=model, turns=(), raw=raw, suffix=ask.suffix, sampling=ask.sampling)
+    return Prompt(model=model, turns=(), raw=raw, suffix=ask.suffix, sampling=ask.sampling, batch=ask.batch)
 
 
 def _turn(item: Item, seen: Seen) -> Turn:

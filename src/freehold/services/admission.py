@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from freehold.core.catalog import Catalog, Entry
 from freehold.core.errors import Invalid, Unsupported
 from freehold.core.items import Item
-from freehold.core.ports import Engine
+from freehold.core.ports import Engine, Load
 from freehold.core.principal import Principal
 from freehold.core.prompt import Ask, Effort, Prompt
 from freehold.core.surface import Surface
@@ -79,6 +79,11 @@ class Admission:
             named = {None: surface.conversation, "input": surface.conversation, "format": surface.format}
             fault.param = named.get(fault.param, fault.param)
             raise
+
+    def load(self, model: str | None) -> Load | None:
+        """How full the engine behind a model's name is, None being the default's; None when there is none."""
+        entry = self._catalog.find(model or self._catalog.default)
+        return None if entry is None else self._engines[entry.engine].load
 
     async def prompt(self, admitted: Admitted, items: Sequence[Item]) -> Prompt:
         """Return the admitted prompt of the same ask over other items. Raises what the engine raises."""

@@ -11,15 +11,16 @@ import msgspec
 from msgspec.structs import replace
 
 from freehold.core.errors import Fault
-from freehold.core.events import Ended, Ending, Event, Grew
+from freehold.core.events import Closed, Ended, Ending, Event, Grew
 from freehold.core.ids import Clock, Mint
-from freehold.core.items import Item, Message, Reasoning
+from freehold.core.items import Compaction, Item, Message, Reasoning
 from freehold.core.ports import Generating, Load, Served
 from freehold.core.principal import Principal
 from freehold.core.prompt import Ask, Prompt, Thoughts
 from freehold.core.surface import Projection, Stamp, Surface
 from freehold.runs.assemble import Conclude
 from freehold.runs.loop import run
+from freehold.runs.resume import begun as begun_by
 from freehold.runs.summary import summarise
 from freehold.runs.warm import shortest, silent
 from freehold.services.admission import Admission, Admitted
@@ -52,12 +53,13 @@ class Chance:
 class Answer:
     """A request that can be answered, about to be. Use either `frames` or `result`, once.
 
-    `keep` stores the final object before its last frame leaves, so that a client may continue it at once.
-    `ocr` says that the model reads the text of images instead of seeing them.
+    `ask` is what it asks for, with what it referred to. `keep` stores the final object before its last frame leaves, so
+    that a client may continue it at once. `ocr` says that the model reads the text of images instead of seeing them.
     """
 
     id: str
     project: str
+    ask: Ask
     served: Served
     load: Load
     surface: Surface[Any]
@@ -113,6 +115,15 @@ class Answer:
         return frames, error
 
 
+@dataclass(frozen=True)
+class Earlier:
+    """An answer that is made for a job: its id, the events that were told of it before, and whether it is to end."""
+
+    id: str
+    events: Sequence[Event]
+    stopped: Callable[[], bool]
+
+
 class Answering:
     """Turns a body of any surface into an answer. Every fault of the caller is raised by `prepare`."""
 
@@ -132,48 +143,84 @@ class Answering:
         self._chance = chance
         self.running = running
 
-    async def prepare(self, who: Principal, surface: Surface[B], body: B, recent: Recent | None = None) -> Answer:
+    async def prepare(
+        self,
+        who: Principal,
+        surface: Surface[B],
+        body: B,
+        recent: Recent | None = None,
+        earlier: Earlier | None = None,
+        batch: bool = False,
+    ) -> Answer:
         """Check everything that can be checked before the first byte. Raises what `Admission.admit` raises.
 
-        `recent` remembers, and continues, what is not stored.
+        `recent` remembers, and continues, what is not stored. An `earlier` answer goes on where it was: its events are
+        those that follow. One of a `batch` waits until the engine has nothing better to do.
         """
-        ask = surface.parse(body)
+        ask = replace(surface.parse(body), batch=batch)
         admitted = await self._admission.admit(who, surface, ask if recent is None else recent.resume(ask))
         chance, served = self._chance, admitted.entry.served
-        answer_id = chance.mint(surface.prefix)
+        answer_id = chance.mint(surface.prefix) if earlier is None else earlier.id
+        earlier = earlier or Earlier(answer_id, (), lambda: self.running.stopped(answer_id))
         ocr = read_by_ocr(admitted.seen)
         raw = tuple(one.raw for one in admitted.prompts if isinstance(one.raw, str))
         stamp = Stamp(answer_id, int(chance.clock()), served, chance.clock, chance.pad(), admitted.effort, ocr, raw)
         return Answer(
             id=answer_id,
             project=who.project,
+            ask=admitted.ask,
             served=served,
             load=admitted.engine.load,
             surface=surface,
             projection=surface.project(body, stamp),
-            events=self._events(who, admitted, answer_id),
+            events=self._events(who, admitted, earlier),
             keep=self._keep(who, body, admitted, recent),
             running=self.running,
             ocr=ocr,
         )
 
+    def load(self, model: str | None) -> Load | None:
+        """How full the engine behind a model's name is, None being the default's; None when there is none."""
+        return self._admission.load(model)
+
     async def count(self, who: Principal, surface: Surface[Any], ask: Ask) -> int:
         """Return how many tokens the model would read. Raises what `prepare` raises."""
         return len((await self._admission.admit(who, surface, ask)).prompt.tokens)
 
-    def _events(self, who: Principal, admitted: Admitted, answer_id: str) -> AsyncGenerator[Event, None]:
+    def _events(self, who: Principal, admitted: Admitted, earlier: Earlier) -> AsyncGenerator[Event, None]:
         ask, mint = admitted.ask, self._chance.mint
-        stopped, conclude = lambda: self.running.stopped(answer_id), partial(self._conclude, who, ask.thoughts)
+        stopped, conclude = earlier.stopped, partial(self._conclude, who, ask.thoughts)
         if ask.warm:
             return silent(run(shortest(admitted.prompt), self._engine(admitted), mint, stopped, conclude))
+        compaction = next((one.item for one in earlier.events if isinstance(one, Closed)), None)
+        if isinstance(compaction, Compaction):
+            return self._after(self._recall.opened(who, compaction), admitted, earlier, conclude)
         if admitted.compact:
             return self._compacted(who, admitted, stopped, conclude)
+        begun, before = begun_by(earlier.events), earlier.events
         runs = [
-            run(_varied(prompt, number), self._engine(admitted, prompt), mint, stopped, conclude)
+            run(
+                _varied(replace(prompt, begun=begun), number),
+                self._engine(admitted, prompt),
+                mint,
+                stopped,
+                conclude,
+                before,
+            )
             for prompt in admitted.prompts
             for number in range(ask.choices)
         ]
         return runs[0] if len(runs) == 1 else side_by_side(runs, ask.choices, admitted.engine.load.limit)
+
+    async def _after(
+        self, items: Sequence[Item], admitted: Admitted, earlier: Earlier, conclude: Conclude
+    ) -> AsyncGenerator[Event, None]:
+        """Go on with an answer whose conversation was compacted to `items` before it."""
+        prompt = replace(await self._admission.prompt(admitted, items), begun=begun_by(earlier.events))
+        events = run(prompt, admitted.engine, self._chance.mint, earlier.stopped, conclude, earlier.events)
+        async with aclosing(events):
+            async for event in events:
+                yield event
 
     def _engine(self, admitted: Admitted, prompt: Prompt | None = None) -> Generating:
         """What answers: the engine, or the policy in its place."""

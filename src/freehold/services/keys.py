@@ -15,7 +15,6 @@ from freehold.storage.repos.keys import KeyRow, KeyRows
 log = logging.getLogger(__name__)
 
 PREFIX = "sk-fh-"
-PEPPER = "pepper"
 PEPPER_BYTES = 32
 FRESH_SECONDS = 5.0
 MOST_CACHED = 10_000
@@ -30,14 +29,11 @@ MISSING = (
 class Keys:
     """The keys of this server. A random key of 256 bits needs no slow hash: HMAC-SHA256 with a pepper from the disk."""
 
-    def __init__(self, rows: KeyRows, folder: Path, clock: Clock = time.monotonic) -> None:
-        """`folder` is the data folder, where the pepper is made on first use; `clock` counts seconds.
-
-        Raises StorageFailed when the pepper cannot be made or read.
-        """
+    def __init__(self, rows: KeyRows, secret: bytes, clock: Clock = time.monotonic) -> None:
+        """`secret` is the pepper; `clock` counts seconds."""
         self._rows = rows
         self._clock = clock
-        self._keyed = hmac.new(pepper(folder / PEPPER), digestmod="sha256")
+        self._keyed = hmac.new(secret, digestmod="sha256")
         self._given: dict[bytes, Principal] = {}
         self._known: dict[bytes, tuple[Principal, float]] = {}
 
@@ -114,11 +110,14 @@ def _masked(secret: str) -> str:
 
 
 def pepper(path: Path) -> bytes:
-    """Return the pepper, made and written whole on first use, whoever comes first."""
+    """Return the pepper, made and written whole on first use, whoever comes first.
+
+    Servers on one database must have the same one. Raises StorageFailed when it cannot be made or read.
+    """
     try:
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
-            draft = path.with_name(f"{PEPPER}.{os.getpid()}.{secrets.token_hex(4)}")
+            draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
             with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
                 file.write(secrets.token_bytes(PEPPER_BYTES))
                 file.flush()

@@ -3,10 +3,9 @@
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
-from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET
 
 from freehold.core.catalog import Catalog, Entry
 from freehold.core.errors import Fault, Invalid, NotFound, Unsupported
@@ -14,6 +13,7 @@ from freehold.core.items import CustomToolCallOutput, FunctionCallOutput, InputF
 from freehold.core.principal import Principal
 from freehold.core.prompt import Image
 from freehold.runs.lower import Seen
+from freehold.services.files import Files
 from freehold.tools import documents, images
 from freehold.tools.data_url import is_data_url, read_file_data, read_image_url
 from freehold.tools.guard import Guard
@@ -25,30 +25,14 @@ _LONGEST_NAME = 120
 _WORK_AT_ONCE = 8
 
 
-class Upload(Struct, frozen=True):
-    """An uploaded file."""
-
-    name: str
-    data: bytes
-
-
-class Uploads(Protocol):
-    """Where uploaded files are."""
-
-    async def read(self, who: Principal, file_id: str) -> Upload | None:
-        """Return a file of the caller's project; None when there is none of that id."""
-        ...
-
-
 class Media:
     """Fetches, checks and reads the images and files that callers send."""
 
-    def __init__(self, guard: Guard, reading: Reading, catalog: Catalog, uploads: Uploads | None = None) -> None:
-        """Without `uploads` there are no uploaded files: every id is unknown."""
+    def __init__(self, guard: Guard, reading: Reading, catalog: Catalog, files: Files) -> None:
         self._guard = guard
         self._reading = reading
         self._catalog = catalog
-        self._uploads = uploads
+        self._files = files
 
     async def see(
         self, who: Principal, entry: Entry, items: Iterable[Item], places: Mapping[InputImage | InputFile, str]
@@ -96,7 +80,7 @@ class Media:
         if vision == "none":
             raise Unsupported(self._blind(entry), place, "unsupported_value")
         if part.file_id is not None:
-            data = (await self._upload(who, part.file_id, place)).data
+            _, data = await self._uploaded(who, part.file_id, images.MOST_BYTES, place)
         else:
             data = await self._at_url(part.image_url or "", place)
         detail = part.detail or "auto"
@@ -129,8 +113,8 @@ class Media:
     async def _content(self, who: Principal, part: InputFile, place: str) -> tuple[str, str, bytes]:
         """Return a file's name, the media type that is told of it, and its bytes."""
         if part.file_id is not None:
-            upload = await self._upload(who, part.file_id, place)
-            return part.filename or upload.name, "", upload.data
+            name, data = await self._uploaded(who, part.file_id, documents.MOST_BYTES, place)
+            return part.filename or name, "", data
         if part.file_data is not None:
             inline = await asyncio.to_thread(read_file_data, part.file_data, place)
             return part.filename or "", inline.type, inline.data
@@ -138,11 +122,15 @@ class Media:
         name = part.filename or PurePosixPath(unquote(urlsplit(fetched.url).path)).name
         return name, fetched.type, fetched.data
 
-    async def _upload(self, who: Principal, file_id: str, place: str) -> Upload:
-        found = None if self._uploads is None else await self._uploads.read(who, file_id)
-        if found is None:
-            raise NotFound(f"No such File object: {file_id}", None, place)
-        return found
+    async def _uploaded(self, who: Principal, file_id: str, most: int, place: str) -> tuple[str, bytes]:
+        """Return the name of an uploaded file of up to `most` bytes, and its content."""
+        try:
+            row = await self._files.find(who, file_id)
+        except NotFound as missing:
+            raise NotFound(missing.message, None, place) from None
+        if row.bytes > most:
+            raise Invalid(f"The file '{file_id}' is larger than {most / 1e6:g} MB.", "file_too_large", place)
+        return row.filename, b"".join([piece async for piece in self._files.content(row)])
 
     def _blind(self, entry: Entry) -> str:
         seeing = sorted({one.served.name for one in self._catalog if one.served.vision != "none"})

@@ -38,6 +38,8 @@ class Declining(NamedTuple):
     message: str
 
     async def generate(self, prompt: Prompt) -> AsyncGenerator[Delta, None]:
-        """Yield the refusal, then Stop."""
-        yield Declined(self.message)
+        """Yield the refusal, or the rest of it, then Stop."""
+        said = "".join(one for one in prompt.begun.said if isinstance(one, str))
+        if rest := self.message.removeprefix(said):
+            yield Declined(rest)
         yield Stop("stop", Usage(input=len(prompt.tokens)))

@@ -42,7 +42,12 @@ class Recall:
         last = max((place for place, item in enumerate(items) if isinstance(item, Compaction)), default=None)
         if last is None:
             return tuple(items)
-        return (*self._opened(who, items[last]), *items[last + 1 :])
+        return (*self.opened(who, items[last]), *items[last + 1 :])
+
+    def opened(self, who: Principal, item: Any) -> tuple[Item, ...]:
+        """Return what a compaction stands for. Raises Invalid for one that is not ours."""
+        text = self._seals.open(who.project, COMPACTED, item.encrypted_content, "input")
+        return self._compacted(text).items
 
     def seal_thought(self, who: Principal, thought: Reasoning) -> Reasoning:
         """Return a thought that also carries itself encrypted."""
@@ -59,7 +64,3 @@ class Recall:
         for item in items:
             sealed = isinstance(item, Reasoning) and not item.content and isinstance(item.encrypted_content, str)
             yield from self._seals.open_items(who.project, (item,)) if sealed else (item,)
-
-    def _opened(self, who: Principal, item: Any) -> tuple[Item, ...]:
-        text = self._seals.open(who.project, COMPACTED, item.encrypted_content, "input")
-        return self._compacted(text).items

@@ -66,7 +66,8 @@ class Responses:
         if found is None:
             raise missing(response_id)
         row, output = found
-        return msgspec.structs.replace(self._response(row.body), output=self._items.read(output))
+        response = self._response(row.body)
+        return msgspec.structs.replace(response, status=row.status, output=self._items.read(output))
 
     async def replay(self, who: Principal, response_id: str, after: int | None, pad: str | None) -> Iterator[bytes]:
         """Return the stream of a stored response again, from the event after number `after`. Raises NotFound."""

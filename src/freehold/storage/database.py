@@ -1,27 +1,22 @@
-"""The database: SQLAlchemy Core on threads of its own, one writer that commits many works together.
-
-Durability on SQLite: WAL with `synchronous=FULL`, so that a commit is on the disk before its caller goes on, also
-through a power cut. NORMAL would survive a kill as well, and save one fsync a commit, but a power cut would undo the
-last acknowledged ones; because up to 200 works share a commit, they share the fsync too.
-"""
+"""The database: SQLAlchemy Core on threads of its own, whose writers commit many works together."""
 
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, Insert, create_engine, event, exc
-from sqlalchemy.engine import make_url
+from sqlalchemy import Connection, Insert, exc
 from sqlalchemy.engine.interfaces import DBAPICursor
 
 from freehold.core.errors import StorageFailed
-from freehold.storage.migrations.upgrade import upgrade
+from freehold.storage.dialect import Dialect
+from freehold.storage.opening import check, dialect_of, upgraded
 
 log = logging.getLogger(__name__)
 
@@ -41,56 +36,83 @@ Settled = tuple[asyncio.Future[Any], Any]
 
 TOGETHER = 200
 GATHER_SECONDS = 0.002
-READERS = 2
-BUSY_SECONDS = 10.0
+ATTEMPTS = 3
+PATIENCE_SECONDS = 45.0
+MUTE = "The database gives no answer now. Please retry your request."
+UNSURE = (
+    "The connection to the database was lost, or gave no answer, when this was to be stored: it may be stored, or not. "
+    "Look before you repeat it."
+)
+
+
+class _Unsure(Exception):
+    """The connection was lost during the commit."""
 
 
 class Database:
-    """Runs works on the database: reads on a few threads, writes on one.
+    """Runs works on the database: reads on a few threads, writes on others.
 
-    A work is a function of a Connection; it neither begins nor ends transactions.
+    A work is a function of a Connection; it neither begins nor ends transactions. It may be run again when its
+    transaction was undone, so it must change nothing but the database.
     """
 
-    def __init__(self, engine: Engine, loop: asyncio.AbstractEventLoop) -> None:
-        """`loop` is the event loop of every caller."""
-        self._engine = engine
+    def __init__(self, dialect: Dialect, loop: asyncio.AbstractEventLoop, patience: float = PATIENCE_SECONDS) -> None:
+        """`loop` is the event loop of every caller, `patience` the seconds after which a caller waits no longer."""
+        self._dialect = dialect
         self._loop = loop
+        self._patience = patience
         self._closing = False
-        self._busy = False
-        self._readers = ThreadPoolExecutor(READERS, "database-reader")
+        self._readers = ThreadPoolExecutor(dialect.readers, "database-reader")
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
-        self._writer = Thread(target=self._write_all, name="database-writer", daemon=True)
-        self._writer.start()
+        self._writers = [
+            Thread(target=self._write_all, name=f"database-writer-{number}", daemon=True)
+            for number in range(dialect.writers)
+        ]
+        for writer in self._writers:
+            writer.start()
 
-    def read(self, work: Callable[[Connection], T]) -> Awaitable[T]:
+    async def read(self, work: Callable[[Connection], T]) -> T:
         """Run a work that only reads, on one snapshot, and return what it returns.
 
-        Raises StorageFailed when the database cannot, and what the work raises.
+        Raises StorageFailed when the database cannot, Invalid for values that it cannot look up, and what the work
+        raises.
         """
         self._refuse_when_closing()
-        return self._loop.run_in_executor(self._readers, self._read, work)
+        return await self._answer(self._loop.run_in_executor(self._readers, self._read, work), MUTE)
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Run a work and return what it returns once it is durable.
 
         Works of many callers share a transaction, each in its own savepoint: one that raises undoes only itself. A
         caller that is cancelled while it waits leaves its work to be done. Raises StorageFailed when the database
-        cannot, and what the work raises.
+        cannot, Invalid for values that it cannot store, and what the work raises.
         """
         return await self._submit(work)
+
+    async def insert(self, *rows: Rows) -> None:
+        """Insert rows, all or none, durable when this returns.
+
+        Costs a fraction of the same inserts in a `write`. Raises StorageFailed when the database cannot, or will not,
+        and Invalid for values that it cannot store.
+        """
+        await self._submit(Inserts(rows))
 
     async def _submit(self, work: Work) -> Any:
         self._refuse_when_closing()
         done: asyncio.Future[Any] = self._loop.create_future()
         self._queue.put((work, done))
-        return await done
+        return await self._answer(done, UNSURE)
 
-    async def insert(self, *rows: Rows) -> None:
-        """Insert rows, all or none, durable when this returns.
-
-        Costs a fraction of the same inserts in a `write`. Raises StorageFailed when the database cannot, or will not.
-        """
-        await self._submit(Inserts(rows))
+    async def _answer(self, done: asyncio.Future[T], otherwise: str) -> T:
+        """Wait for a work. Raises StorageFailed, which says `otherwise`, when it takes too long."""
+        bound = asyncio.timeout(self._patience)
+        try:
+            async with bound:
+                return await done
+        except TimeoutError as error:
+            if bound.expired():
+                raise StorageFailed(otherwise) from error
+            raise
 
     async def close(self) -> None:
         """Refuse new works, finish those that wait, then close."""
@@ -99,9 +121,10 @@ class Database:
         await asyncio.to_thread(self._wind_up)
 
     def _wind_up(self) -> None:
-        self._writer.join()
+        for writer in self._writers:
+            writer.join()
         self._readers.shutdown()
-        self._engine.dispose()
+        self._dialect.engine.dispose()
 
     def _refuse_when_closing(self) -> None:
         if self._closing:
@@ -109,54 +132,133 @@ class Database:
 
     def _read(self, work: Callable[[Connection], T]) -> T:
         try:
-            with self._engine.connect() as connection:
-                connection.connection.cursor().execute("BEGIN")  # without it every statement sees a newer state
-                return work(connection)
-        except exc.SQLAlchemyError as error:
-            log.exception("the database could not be read")
-            raise _failed(error) from error
+            return self._transact(self._dialect.read, work, commit=False)
+        except Exception as error:
+            raise self._told(error) from error
 
     def _write_all(self) -> None:
-        while jobs := self._take():
-            outcomes = self._write_together(jobs)
-            settled = [(done, outcome) for (_, done), outcome in zip(jobs, outcomes, strict=True)]
-            self._loop.call_soon_threadsafe(_settle, settled)
+        busy = False
+        while jobs := self._take(busy):
+            busy = len(jobs) > 1
+            left = self._write_together(jobs) if busy else jobs
+            for job in left:
+                self._write_alone(job)
 
-    def _take(self) -> list[Job]:
-        """Wait for a job and return it with those behind it; none at all once the database is to be closed."""
-        jobs: list[Job] = []
-        if self._busy:
+    def _take(self, patiently: bool) -> list[Job]:
+        """Wait for a job and return it with its share of those behind it; none once the database is to be closed."""
+        if patiently:
             time.sleep(GATHER_SECONDS)  # where many write at once, a little patience saves most of the commits
-        while not jobs or (len(jobs) < TOGETHER and not self._queue.empty()):
-            job = self._queue.get()
-            if job is None:
-                self._queue.put(None)  # the next call must find it too
-                break
-            jobs.append(job)
-        self._busy = len(jobs) > 1
+        jobs: list[Job] = []
+        most = 1
+        try:
+            while len(jobs) < most:
+                job = self._queue.get(block=not jobs)
+                if job is None:
+                    self._queue.put(None)  # the next call, and every other writer, must find it too
+                    break
+                if not jobs:
+                    most = min(TOGETHER, 1 + self._queue.qsize() // len(self._writers))
+                jobs.append(job)
+        except Empty:  # another writer was faster
+            return jobs
         return jobs
 
-    def _write_together(self, jobs: list[Job]) -> list[Any]:
-        """Run the jobs in one transaction and return a result, or an exception, for each."""
-        outcomes: list[Any] = []
+    def _write_together(self, jobs: list[Job]) -> list[Job]:
+        """Run the jobs in one transaction and tell their callers; return those that are to be run alone instead."""
+        works = [work for work, _ in jobs]
         try:
-            with self._engine.connect() as connection:
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-                cursor = connection.connection.cursor()
-                merged = [work for work, _ in jobs if isinstance(work, Inserts)]
-                inserted = len(merged) > 1 and _insert_together(connection, cursor, merged)
-                for work, _ in jobs:
-                    done = inserted and isinstance(work, Inserts)
-                    outcomes.append(None if done else _run_alone(connection, cursor, work))
-                connection.commit()
-        except Exception as error:  # the thread must outlive it, and every caller must hear of it
-            log.error("the database could not be written", exc_info=error)
-            return [_failed(error) for _ in jobs]
-        return outcomes
+            outcomes = self._transact(self._dialect.together, lambda connection: _run_each(connection, works))
+        except Exception as error:  # noqa: BLE001  the thread must outlive it, and every caller must hear of it
+            outcomes = [error] * len(jobs)
+        left: list[Job] = []
+        settled: list[Settled] = []
+        for job, outcome in zip(jobs, outcomes, strict=True):
+            if isinstance(outcome, Exception) and self._dialect.is_crossed(outcome):
+                left.append(job)
+            else:
+                settled.append((job[1], self._told(outcome) if isinstance(outcome, Exception) else outcome))
+        self._loop.call_soon_threadsafe(_settle, settled)
+        return left
+
+    def _write_alone(self, job: Job) -> None:
+        work, done = job
+        try:
+            outcome = self._transact(self._dialect.alone, lambda connection: _run(connection, work))
+        except Exception as error:  # noqa: BLE001  the thread must outlive it, and the caller must hear of it
+            outcome = self._told(error)
+        self._loop.call_soon_threadsafe(_settle, [(done, outcome)])
+
+    def _transact(self, begin: str, run: Callable[[Connection], T], commit: bool = True) -> T:
+        """Run in a transaction; again when it was undone because the connection was lost, or others were in the way."""
+        for left in reversed(range(ATTEMPTS)):
+            with self._dialect.engine.connect() as connection:
+                try:
+                    self._dialect.begin(connection, begin)
+                    outcome = run(connection)
+                except Exception as error:
+                    undone = self._dialect.lost(connection) or self._dialect.is_crossed(error)
+                    if left and undone:
+                        log.info("a transaction is begun again: %s", error)
+                        continue
+                    raise
+                if commit:
+                    self._commit(connection)
+                return outcome
+        raise AssertionError("the last attempt returns or raises")
+
+    def _commit(self, connection: Connection) -> None:
+        try:
+            connection.commit()
+        except exc.SQLAlchemyError as error:
+            if self._dialect.lost(connection):
+                raise _Unsure from error
+            raise
+
+    def _told(self, error: Exception) -> Exception:
+        """Return what the caller of a work is to hear of an error, and log what is not for callers to read."""
+        if isinstance(error, _Unsure):
+            log.error("the database was lost during a commit", exc_info=error)
+            return StorageFailed(UNSURE)
+        driver = self._dialect.engine.dialect.loaded_dbapi
+        if not isinstance(error, (exc.SQLAlchemyError, driver.Error)):
+            return error
+        cause = error.orig if isinstance(error, exc.DBAPIError) else error
+        if isinstance(cause, driver.OperationalError):
+            log.warning("the database cannot be used: %s", " ".join(str(cause).split()))
+        else:
+            log.error("the database refused a work", exc_info=error)
+        return self._dialect.fault(error)
 
 
-def _insert_together(connection: Connection, cursor: DBAPICursor, works: list[Inserts]) -> bool:
-    """Insert the rows of all works by one statement a table; False, and nothing inserted, when one does not fit.
+def _run_each(connection: Connection, works: list[Work]) -> list[Any]:
+    """Run the works, each in a savepoint, and return a result, or an exception, for each."""
+    cursor = connection.connection.cursor()
+    merged = [work for work in works if isinstance(work, Inserts)]
+    inserted = len(merged) > 1 and _attempt(cursor, lambda: _insert_together(connection, merged)) is None
+    return [
+        None if inserted and isinstance(work, Inserts) else _attempt(cursor, lambda work=work: _run(connection, work))
+        for work in works
+    ]
+
+
+def _attempt(cursor: DBAPICursor, run: Callable[[], Any]) -> Any:
+    """Return what a function returns, or the exception that undid all that it did."""
+    # On the bare cursor: through SQLAlchemy, the savepoint would cost half as much as the work.
+    cursor.execute("SAVEPOINT work")
+    try:
+        outcome = run()
+    except Exception as error:  # noqa: BLE001  it goes to the caller whose work it is
+        try:
+            cursor.execute("ROLLBACK TO work")
+        except Exception:  # noqa: BLE001  a full disk, for one, ends the whole transaction: then all works have failed
+            raise error from None
+        outcome = error
+    cursor.execute("RELEASE work")
+    return outcome
+
+
+def _insert_together(connection: Connection, works: list[Inserts]) -> None:
+    """Insert the rows of all works by one statement a table.
 
     Tables are filled in the order in which they first appear, so rows that others refer to come first.
     """
@@ -164,16 +266,8 @@ def _insert_together(connection: Connection, cursor: DBAPICursor, works: list[In
     for work in works:
         for statement, rows in work.rows:
             tables.setdefault(statement, []).extend(rows)
-    cursor.execute("SAVEPOINT work")
-    try:
-        for statement, rows in tables.items():
-            connection.execute(statement, rows)
-    except exc.IntegrityError:
-        cursor.execute("ROLLBACK TO work")
-        cursor.execute("RELEASE work")
-        return False
-    cursor.execute("RELEASE work")
-    return True
+    for statement, rows in tables.items():
+        connection.execute(statement, rows)
 
 
 def _run(connection: Connection, work: Work) -> Any:
@@ -181,25 +275,6 @@ def _run(connection: Connection, work: Work) -> Any:
         return work(connection)
     for statement, rows in work.rows:
         connection.execute(statement, rows)
-
-
-def _run_alone(connection: Connection, cursor: DBAPICursor, work: Work) -> Any:
-    # On the bare cursor: through SQLAlchemy, the savepoint would cost half as much as the work.
-    cursor.execute("SAVEPOINT work")
-    try:
-        outcome = _run(connection, work)
-    except Exception as error:  # it goes to the caller whose work it is
-        try:
-            cursor.execute("ROLLBACK TO work")
-        except Exception:  # noqa: BLE001  a full disk, for one, ends the whole transaction: then all jobs have failed
-            raise error from None
-        if isinstance(error, exc.SQLAlchemyError):
-            log.error("a write failed", exc_info=error)
-            outcome = _failed(error)
-        else:
-            outcome = error
-    cursor.execute("RELEASE work")
-    return outcome
 
 
 def _settle(settled: list[Settled]) -> None:
@@ -212,73 +287,22 @@ def _settle(settled: list[Settled]) -> None:
             done.set_result(outcome)
 
 
-def _failed(error: Exception) -> StorageFailed:
-    # Other errors than the driver's own hold the statement, which is nothing for the caller to read.
-    reason = error.orig if isinstance(error, exc.DBAPIError) else type(error).__name__
-    fault = StorageFailed(f"The database cannot be used now: {reason}. Please retry your request.")
-    fault.__cause__ = error
-    return fault
-
-
 @asynccontextmanager
-async def open_database(url: str, folder: Path) -> AsyncIterator[Database]:
+async def open_database(url: str, folder: Path, migrate: bool = True) -> AsyncIterator[Database]:
     """Open the database at `url`, bring its schema up to date, and close it at the end.
 
-    A relative path is inside the data folder `folder`, which is made when it is missing. Raises ValueError for a URL
-    that is wrong or not supported, StorageFailed when the database cannot be opened or is a newer program's.
+    A relative path is inside the data folder `folder`, which is made when it is missing. Without `migrate`, the schema
+    must be the one that this program knows. Raises ValueError for a URL that is wrong or not supported, StorageFailed
+    when the database cannot be opened or is another program's.
     """
-    engine = await asyncio.to_thread(_open, _path(url, folder))
-    database = Database(engine, asyncio.get_running_loop())
+    dialect = dialect_of(url, folder)
+    try:
+        await asyncio.to_thread(upgraded if migrate else check, dialect)
+    except BaseException:
+        dialect.engine.dispose()
+        raise
+    database = Database(dialect, asyncio.get_running_loop())
     try:
         yield database
     finally:
         await database.close()
-
-
-def _path(url: str, folder: Path) -> Path:
-    try:
-        parsed = make_url(url)
-    except exc.ArgumentError as error:
-        raise ValueError(f"setting storage.database: {url!r} is not a URL like sqlite:///freehold.db") from error
-    if parsed.drivername != "sqlite":
-        raise ValueError(
-            f"setting storage.database: {parsed.drivername!r} is not supported yet (supported: sqlite:///FILE)"
-        )
-    if not parsed.database or parsed.database == ":memory:" or parsed.host or parsed.query:
-        raise ValueError("setting storage.database: name a file and nothing else, as in sqlite:///freehold.db")
-    return folder / parsed.database
-
-
-def _open(path: Path) -> Engine:
-    engine = create_engine(
-        URL.create("sqlite", database=str(path)),
-        pool_size=READERS + 1,
-        hide_parameters=True,  # they are what people wrote, and errors are logged
-    )
-    event.listen(engine, "connect", _prepare)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with engine.connect() as connection:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-            upgrade(connection)
-            connection.commit()
-    except OSError as error:
-        raise StorageFailed(f"The folder {path.parent} cannot be made: {error.strerror}.") from error
-    except exc.SQLAlchemyError as error:
-        engine.dispose()
-        raise StorageFailed(f"The database {path} cannot be opened: {getattr(error, 'orig', error)}.") from error
-    except BaseException:
-        engine.dispose()
-        raise
-    return engine
-
-
-def _prepare(connection: Any, _record: Any) -> None:
-    # Without this the driver begins transactions by itself, after the statements that must be inside them.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
-    cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.execute("PRAGMA synchronous = FULL")
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.close()

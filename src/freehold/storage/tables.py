@@ -134,7 +134,7 @@ uploads = Table(
     Column("filename", String, nullable=False),
     Column("bytes", BigInteger, nullable=False),
     Column("mime_type", String, nullable=False),
-    Column("file_expires", LargeBinary),
+    Column("lifetime", Integer),
     Column("file", String),
 )
 
@@ -146,7 +146,9 @@ upload_parts = Table(
     Column("created", Integer, nullable=False),
     Column("bytes", BigInteger, nullable=False),
     Column("blob", String, nullable=False),
+    Column("position", Integer),
 )
+"""The parts of an upload. Of a completed one, those that became its file are left, each with its `position` there."""
 
 jobs = Table(
     "jobs",

@@ -2,16 +2,16 @@
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, Raw, Struct
+from msgspec import Meta, Struct
 
 from freehold.core.items import Item
 from freehold.surfaces.common import Metadata
-from freehold.surfaces.responses.request import parse_items
+from freehold.surfaces.responses.request import GivenItem, parse_items
 
 MOST_ITEMS = 20
 """How many items may be added at once."""
 
-GivenItems = Annotated[list[Raw], Meta(max_length=MOST_ITEMS)]
+GivenItems = Annotated[list[GivenItem], Meta(max_length=MOST_ITEMS)]
 
 
 class CreateBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

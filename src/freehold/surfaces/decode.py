@@ -16,7 +16,7 @@ MALFORMED = (
     "correctly. The API expects a JSON payload, but what was sent was not valid JSON: {reason}.)"
 )
 
-_WHERE = re.compile(r"^(?P<what>.*?)(?: - at (?P<key>`key` in )?`\$(?P<path>.*)`)?$", re.DOTALL)
+_WHERE = re.compile(r"(?P<key>`key` in )?`\$(?P<path>[^`]*)`")
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
 _BOUND = re.compile(r"^Expected `(?P<kind>\w+)`(?P<length> of length)? (?P<sign><=|>=|<|>) (?P<bound>-?[\d.]+)$")
 _TYPES = re.compile(r"^Expected `(?P<wanted>[^`]+)`, got `(?P<got>[^`]+)`$")
@@ -62,16 +62,18 @@ def read(value: Any, wanted: type[B], prefix: str) -> B:
 
 def explain(error: str, raw: bytes, wanted: Any, prefix: str = "") -> Fault:
     """Turn msgspec's message about `raw` into the fault that OpenAI would answer with."""
-    found = _WHERE.match(error)
+    what, _, where = error.rpartition(" - at ")
+    found = _WHERE.fullmatch(where)
     if found is None:
-        return Invalid(error, "invalid_value", prefix or None)
-    what, path, at_key = found["what"], found["path"] or "", found["key"]
+        what, path, at_key = error, "", None
+    else:
+        path, at_key = found["path"], found["key"]
     steps = [name or index for name, index in _STEP.findall(path)]
     param = _join(prefix, path)
     if missing := re.match(r"Object missing required field `(.+)`", what):
         param = _join(param, "." + missing[1])
         return Invalid(f"Missing required parameter: '{param}'.", "missing_required_parameter", param)
-    if unknown := re.match(r"Object contains unknown field `(.+)`", what):
+    if unknown := re.match(r"(?s:Object contains unknown field `(.*)`)", what):
         param = _join(param, "." + unknown[1])
         return Invalid(f"Unknown parameter: '{param}'.", "unknown_parameter", param)
     if re.match(r"Invalid (enum )?value ", what):
@@ -127,11 +129,13 @@ def _listed(values: list[Any]) -> str:
 
 
 def _value_at(raw: bytes, steps: list[str]) -> Any:
-    value = json.loads(raw)
-    for step in steps:
-        if step == "...":
-            return None
-        value = value[int(step)] if isinstance(value, list) else value[step]
+    """The value at `steps`; None where it cannot be told, in a body that is also wrong beyond it."""
+    try:
+        value = json.loads(raw)
+        for step in steps:
+            value = value[int(step)] if isinstance(value, list) else value[step]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None
     return value
 
 

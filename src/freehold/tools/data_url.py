@@ -11,6 +11,9 @@ from freehold.core.errors import Invalid
 _URL = re.compile(r"data:(?P<type>[\w.+-]+/[\w.+-]+)?(?P<rest>(?:;[\w.+-]+=[\w.+\"-]+)*);base64,", re.IGNORECASE)
 
 
+_LONGEST_HEAD = 1_024
+
+
 class Inline(Struct, frozen=True):
     """Bytes that a request carries itself, and their media type; empty where it tells none."""
 
@@ -25,7 +28,7 @@ def is_data_url(text: str) -> bool:
 
 def read_image_url(text: str, param: str) -> Inline:
     """Read an image's `data:` URL. Raises Invalid that names `param` when it is malformed or empty."""
-    head = _URL.match(text)
+    head = _URL.match(text, 0, _LONGEST_HEAD)
     if head is None or not (head["type"] or "").lower().startswith("image/"):
         raise Invalid(_expected(param, "an unsupported value"), "invalid_value", param)
     data = _decoded(text, head.end())
@@ -38,7 +41,7 @@ def read_image_url(text: str, param: str) -> Inline:
 
 def read_file_data(text: str, param: str) -> Inline:
     """Read a file's `data:` URL, or its bare base64. Raises Invalid that names `param` if it is malformed or empty."""
-    head = _URL.match(text)
+    head = _URL.match(text, 0, _LONGEST_HEAD)
     data = None if head is None and is_data_url(text) else _decoded(text, 0 if head is None else head.end())
     if data is None:
         raise Invalid(

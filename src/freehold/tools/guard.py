@@ -8,9 +8,10 @@ import asyncio
 import ipaddress
 import re
 import socket
-from collections.abc import Awaitable, Callable, Collection, Iterator
+import ssl
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cached_property, partial
 from typing import Literal
 
 import httpx2
@@ -49,7 +50,7 @@ class Fetched(Struct, frozen=True):
 
 
 class Guard:
-    """Fetches URLs that callers name."""
+    """Fetches URLs that callers name, and sends to them."""
 
     def __init__(self, allow: Collection[str] = (), resolve: Resolve | None = None, seconds: float = SECONDS) -> None:
         """`allow` are `host:port` pairs that are let through whatever they are; `seconds` bounds a whole fetch."""
@@ -81,11 +82,45 @@ class Guard:
             reason = str(failure)
         raise Invalid(f"Error while downloading {shown}: {reason}.", f"failed_to_download_{what}", param)
 
+    async def check_target(self, url: str, param: str) -> None:
+        """Check that `post` may send to `url`: it is https, or let through, and leads to the public internet.
+
+        A name that is not known now may be known later, and passes. Raises Invalid that names `param`.
+        """
+        try:
+            target = self._check(url)
+            if target.scheme != "https" and not self._allowed(target):
+                raise _Forbidden("expected an https URL.")
+            async with asyncio.timeout(self._seconds):
+                await self._address(target)
+        except _Forbidden as refusal:
+            raise Invalid(f"Invalid '{param}': {refusal}", "invalid_url", param) from None
+        except (_Failed, TimeoutError):
+            return
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str], seconds: float, param: str) -> int:
+        """Send `body` to `url` and return the status of the answer. A redirect is an answer, and is not followed.
+
+        Raises Invalid that names `param` for a URL that is refused or does not answer within `seconds`.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                target = self._check(url)
+                address = await self._address(target)
+                return await _post(target, address, body, headers, self._trusted)
+        except TimeoutError:
+            reason = f"it took longer than {seconds:g} seconds"
+        except _Forbidden as refusal:
+            raise Invalid(f"Invalid '{param}': {refusal}", "invalid_url", param) from None
+        except _Failed as failure:
+            reason = str(failure)
+        raise Invalid(f"The URL could not be reached: {reason}.", "unreachable_url", param)
+
     async def _follow(self, url: str, limit: int) -> Fetched:
         for _ in range(MOST_REDIRECTS + 1):
             target = self._check(url)
             address = await self._address(target)
-            answer = await _get(target, address, limit)
+            answer = await _get(target, address, limit, self._trusted)
             if isinstance(answer, Fetched):
                 return answer
             url = answer
@@ -132,6 +167,11 @@ class Guard:
         found = await asyncio.get_running_loop().run_in_executor(self._names, ask)
         return [str(one[4][0]) for one in found]
 
+    @cached_property
+    def _trusted(self) -> ssl.SSLContext:
+        # To load the certificates costs twenty times as much as a request.
+        return httpx2.create_ssl_context(trust_env=False)
+
     def _allowed(self, target: httpx2.URL) -> bool:
         return f"{target.host}:{target.port or PORTS[target.scheme]}".lower() in self._allow
 
@@ -167,11 +207,10 @@ def _is_plain_ipv4(host: str) -> bool:
     return True
 
 
-async def _get(target: httpx2.URL, address: Address, limit: int) -> Fetched | str:
+async def _get(target: httpx2.URL, address: Address, limit: int, trusted: ssl.SSLContext) -> Fetched | str:
     """Ask one server, at this address only; return what it gives, or the URL that it names instead."""
     headers = {"host": target.netloc.decode("ascii"), "accept-encoding": "identity", "user-agent": "freehold"}
-    # The environment's proxies would resolve the name again, and go where the check did not.
-    async with httpx2.AsyncClient(trust_env=False, follow_redirects=False, timeout=SECONDS) as client:
+    async with _client(trusted) as client:
         pinned = target.copy_with(host=str(address))
         try:
             async with client.stream(
@@ -194,6 +233,26 @@ async def _get(target: httpx2.URL, address: Address, limit: int) -> Fetched | st
             raise _Failed("it was redirected to something that is no URL") from None
         except httpx2.HTTPError as error:
             raise _Failed(_reason(error)) from None
+
+
+async def _post(
+    target: httpx2.URL, address: Address, body: bytes, headers: Mapping[str, str], trusted: ssl.SSLContext
+) -> int:
+    """Send to one server, at this address only; nothing but the status of its answer is read."""
+    headers = {**headers, "host": target.netloc.decode("ascii"), "user-agent": "freehold"}
+    async with _client(trusted) as client:
+        pinned = target.copy_with(host=str(address))
+        sni = {"sni_hostname": target.host}
+        try:
+            async with client.stream("POST", pinned, content=body, headers=headers, extensions=sni) as answer:
+                return answer.status_code
+        except httpx2.HTTPError as error:
+            raise _Failed(_reason(error)) from None
+
+
+def _client(trusted: ssl.SSLContext) -> httpx2.AsyncClient:
+    # The environment's proxies would resolve the name again, and go where the check did not.
+    return httpx2.AsyncClient(verify=trusted, trust_env=False, follow_redirects=False, timeout=SECONDS)
 
 
 def _reason(error: Exception) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from freehold.core.errors import EngineBusy
 from freehold.core.ports import Load
-from freehold.engines.gate import Gate
+from freehold.engines.gate import PASSES, Gate, Place
 
 
 class Clock:
@@ -36,7 +36,7 @@ def test_lets_slots_in_and_keeps_the_others_in_order() -> None:
 
         await asyncio.gather(*(visit(number) for number in range(6)))
         assert order == [0, 1, 2, 3, 4, 5]
-        assert gate.load == Load(running=0, waiting=0, limit=12)
+        assert gate.load == Load(running=0, waiting=0, limit=12, slots=2)
 
     asyncio.run(main())
 
@@ -47,10 +47,10 @@ def test_says_how_full_it_is() -> None:
         place = await gate.acquire()
         waiter = asyncio.create_task(gate.acquire())
         await settle()
-        assert gate.load == Load(running=1, waiting=1, limit=3)
+        assert gate.load == Load(running=1, waiting=1, limit=3, slots=1)
         place.release()
         (await waiter).release()
-        assert gate.load == Load(running=0, waiting=0, limit=3)
+        assert gate.load == Load(running=0, waiting=0, limit=3, slots=1)
 
     asyncio.run(main())
 
@@ -155,5 +155,176 @@ def test_releasing_twice_frees_one_place() -> None:
         first.release()
         first.release()
         assert gate.load.running == 1
+
+    asyncio.run(main())
+
+
+async def entered(gate: Gate, tokens: int = 0) -> Place | None:
+    """The place of a batch request that has read its prompt; None where it would have to wait."""
+    waiter = asyncio.create_task(gate.acquire(tokens, batch=True))
+    await settle()
+    if not waiter.done():
+        waiter.cancel()
+        return None
+    waiter.result().begin()
+    return waiter.result()
+
+
+def test_batch_requests_leave_a_slot_free() -> None:
+    async def main() -> None:
+        gate = Gate(slots=4, queue=10)
+        places = [await entered(gate) for _ in range(4)]
+        assert [place is not None for place in places] == [True, True, True, False]
+        assert gate.load == Load(running=3, waiting=0, limit=14, slots=4)
+        async with asyncio.timeout(1):
+            await gate.acquire()
+
+    asyncio.run(main())
+
+
+def test_a_batch_request_has_the_only_slot_when_nobody_else_wants_it() -> None:
+    async def main() -> None:
+        gate = Gate(slots=1, queue=10)
+        place = await gate.acquire(batch=True)
+        assert await entered(gate) is None
+        interactive = asyncio.create_task(gate.acquire())
+        await settle()
+        place.release()
+        (await interactive).release()
+        assert await entered(gate) is not None
+
+    asyncio.run(main())
+
+
+def test_who_waits_interactively_goes_first() -> None:
+    async def main() -> None:
+        gate, order = Gate(slots=1, queue=10), []
+
+        async def visit(name: str, batch: bool) -> None:
+            async with gate.enter(batch=batch):
+                order.append(name)
+                await settle()
+
+        place = await gate.acquire()
+        visits = [("batch", True), ("first", False), ("second", False)]
+        tasks = [asyncio.create_task(visit(*one)) for one in visits]
+        await settle()
+        assert gate.load.waiting == 2
+        place.release()
+        await asyncio.gather(*tasks)
+        assert order == ["first", "second", "batch"]
+
+    asyncio.run(main())
+
+
+def test_a_batch_request_is_passed_a_number_of_times_and_no_more() -> None:
+    async def main() -> None:
+        gate, order = Gate(slots=1, queue=1_000), []
+
+        async def visit(batch: bool) -> None:
+            async with gate.enter(batch=batch):
+                order.append(batch)
+
+        place = await gate.acquire()
+        batches = [asyncio.create_task(visit(True)) for _ in range(2)]
+        await settle()
+        others = [asyncio.create_task(visit(False)) for _ in range(3 * PASSES)]
+        await settle()
+        place.release()
+        await asyncio.gather(*batches, *others)
+        assert [number for number, batch in enumerate(order) if batch] == [PASSES, 2 * PASSES + 1]
+
+    asyncio.run(main())
+
+
+def test_where_the_line_never_ends_one_batch_request_runs_at_a_time() -> None:
+    async def main() -> None:
+        gate = Gate(slots=2, queue=1_000)
+        first, second = await gate.acquire(), await gate.acquire()
+        batches = [asyncio.create_task(gate.acquire(batch=True)) for _ in range(2)]
+        line = [asyncio.create_task(gate.acquire()) for _ in range(4 * PASSES)]
+        await settle()
+        first.release()
+        places = [second]
+        for _ in range(3 * PASSES):
+            await settle()
+            done = [task for task in line if task.done()]
+            line = [task for task in line if not task.done()]
+            places += [task.result() for task in done]
+            places.pop(0).release()
+        assert [task.done() for task in batches] == [True, False]
+
+    asyncio.run(main())
+
+
+def test_batch_requests_leave_a_share_of_the_pool_free_unless_they_are_alone() -> None:
+    async def main() -> None:
+        gate = Gate(slots=4, queue=10, pool=100)
+        whole = await entered(gate, 100)
+        assert whole is not None
+        whole.release()
+        assert await entered(gate, 40) is not None
+        assert await entered(gate, 36) is None
+        assert await entered(gate, 35) is not None
+        async with asyncio.timeout(1):
+            await gate.acquire(25)
+
+    asyncio.run(main())
+
+
+def test_batch_requests_read_their_prompts_one_after_the_other() -> None:
+    async def main() -> None:
+        gate = Gate(slots=8, queue=10)
+        tasks = [asyncio.create_task(gate.acquire(batch=True)) for _ in range(3)]
+        await settle()
+        assert [task.done() for task in tasks] == [True, False, False]
+        async with asyncio.timeout(1):
+            await gate.acquire()
+        (await tasks[0]).begin()
+        (await tasks[0]).begin()
+        await settle()
+        assert [task.done() for task in tasks] == [True, True, False]
+        (await tasks[1]).release()
+        (await tasks[1]).begin()
+        await settle()
+        assert [task.done() for task in tasks] == [True, True, True]
+        assert await entered(gate) is None
+
+    asyncio.run(main())
+
+
+def test_the_lines_are_full_each_for_itself() -> None:
+    async def main() -> None:
+        gate = Gate(slots=1, queue=1)
+        place = await gate.acquire()
+        waiting = asyncio.create_task(gate.acquire(batch=True))
+        await settle()
+        with pytest.raises(EngineBusy):
+            gate.check(batch=True)
+        gate.check()
+        interactive = asyncio.create_task(gate.acquire())
+        await settle()
+        with pytest.raises(EngineBusy):
+            gate.check()
+        place.release()
+        (await interactive).release()
+        (await waiting).release()
+        assert gate.load == Load(running=0, waiting=0, limit=2, slots=1)
+
+    asyncio.run(main())
+
+
+def test_a_cancelled_batch_waiter_holds_nobody_up() -> None:
+    async def main() -> None:
+        gate = Gate(slots=1, queue=10)
+        first = await gate.acquire()
+        second, third = (asyncio.create_task(gate.acquire(batch=True)) for _ in range(2))
+        await settle()
+        first.release()
+        second.cancel()
+        (await third).release()
+        assert second.cancelled()
+        assert gate.load.running == 0
+        assert await entered(gate) is not None
 
     asyncio.run(main())

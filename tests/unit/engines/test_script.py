@@ -4,11 +4,12 @@ import asyncio
 import time
 
 import pytest
+from msgspec.structs import replace
 
 from freehold.core.deltas import CallArgs, CallStart, Declined, Delta, Stop, Text, Thought, Usage
 from freehold.core.errors import EngineBusy, EngineFailed, Invalid, Unsupported
 from freehold.core.items import Logprob, TopLogprob
-from freehold.core.prompt import Choice, Function, Prompt, Sampling, Turn
+from freehold.core.prompt import Begun, Call, Choice, Function, Prompt, Sampling, Turn
 from freehold.engines.gate import Gate
 from freehold.engines.script import CONTEXT, ScriptEngine
 
@@ -187,5 +188,45 @@ def test_lets_other_tasks_run_while_it_is_as_fast_as_it_can() -> None:
             await asyncio.sleep(0)
             turns += 1
         assert turns > 10
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        prompt(" one  two\nthree four"),
+        prompt("one two three", Sampling(max_tokens=2)),
+        replace(prompt("one two three four"), thinking=3),
+        prompt("!refuse not this one"),
+        prompt("!crash after 4 a b"),
+        offering("!call add a b c"),
+        offering("!call add "),
+    ],
+)
+def test_goes_on_word_for_word_from_anywhere(asked: Prompt) -> None:
+    async def heard(one: Prompt) -> list[Delta]:
+        deltas: list[Delta] = []
+        try:
+            async for delta in engine().generate(one):
+                deltas.append(delta)
+        except EngineFailed as fault:
+            deltas.append(Text(fault.message))
+        return deltas
+
+    async def main() -> None:
+        whole = await heard(asked)
+        called = [delta.text for delta in whole if isinstance(delta, CallArgs)]
+        for place in range(len(whole) - 1):
+            if isinstance(whole[place], CallStart | CallArgs):
+                continue  # of a call, only the whole is told again
+            told = whole[: place + 1]
+            thought = "".join(delta.text for delta in told if isinstance(delta, Thought))
+            text = "".join(delta.text for delta in told if isinstance(delta, Text | Declined))
+            begun = Begun(thought=thought, thinking=not text, said=(text,) if text else ())
+            assert await heard(replace(asked, begun=begun)) == whole[place + 1 :]
+        if any(isinstance(delta, CallStart) for delta in whole):
+            begun = Begun(said=(Call("call_1", "add", "".join(called)),))
+            assert await heard(replace(asked, begun=begun)) == whole[-1:]
 
     asyncio.run(main())

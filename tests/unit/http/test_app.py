@@ -226,3 +226,28 @@ def test_a_bug_is_a_500_without_a_traceback(tmp_path: Path, caplog: pytest.LogCa
         assert "secret detail" in caplog.text
 
     inside(tmp_path, use)
+
+
+def test_a_query_is_refused_where_none_is_taken(tmp_path: Path) -> None:
+    async def use(built: House, client: httpx2.AsyncClient) -> None:
+        refused = [
+            await client.post("/responses?what=1", json=HELLO),
+            await client.get("/models?what=1"),
+            await client.get("/responses/resp_1?what=1"),
+        ]
+        for answer in refused:
+            error = answer.json()["error"]
+            assert (answer.status_code, error["param"], error["code"]) == (400, "what", "unknown_parameter")
+        assert (await client.post("/responses?beta=true", json=HELLO)).status_code == 200
+
+    inside(tmp_path, use)
+
+
+def test_a_number_that_is_no_events_is_refused(tmp_path: Path) -> None:
+    async def use(built: House, client: httpx2.AsyncClient) -> None:
+        made = (await client.post("/responses", json=HELLO)).json()["id"]
+        answer = await client.get(f"/responses/{made}?stream=true&starting_after={10**30}")
+        assert (answer.status_code, answer.json()["error"]["param"]) == (400, "starting_after")
+        assert (await client.get(f"/responses/{made}?stream=true&starting_after=1000")).text == ""
+
+    inside(tmp_path, use)

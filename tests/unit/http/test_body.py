@@ -4,7 +4,7 @@ import pytest
 from starlette.requests import Request
 
 from freehold.core.errors import Invalid, TooLarge
-from freehold.http.body import ClientGone, read_json
+from freehold.http.body import MOST_VALUES, ClientGone, read_json
 
 
 def read(chunks: list[bytes], limit: int = 10, gone: bool = False, **headers: str) -> bytes:
@@ -49,3 +49,13 @@ def test_another_content_type_is_refused_with_a_hint() -> None:
 def test_a_client_that_leaves_in_the_middle_is_gone() -> None:
     with pytest.raises(ClientGone):
         read([b"{"], gone=True)
+
+
+def test_values_are_counted_before_they_are_decoded() -> None:
+    most = [b"[", b"1," * (MOST_VALUES - 2), b"1]"]
+    assert read(most, limit=2**30) == b"".join(most)
+    for too_many in ([b"[", *most, b"]", b","], [b"[" * (MOST_VALUES + 1)], [b'{"a":' * (MOST_VALUES + 1)]):
+        with pytest.raises(TooLarge, match="at most 1000000 values") as caught:
+            read(too_many, limit=2**30)
+        assert caught.value.code == "request_too_large"
+    assert read([b'"' + b"x" * 2 * MOST_VALUES + b'"'], limit=2**30)

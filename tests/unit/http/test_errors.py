@@ -3,7 +3,8 @@ import json
 import pytest
 
 from freehold.core import errors
-from freehold.http.errors import STATUS, answer
+from freehold.http.errors import answer
+from freehold.surfaces.errors import STATUS
 
 
 def leaves(kind: type) -> list[type]:

@@ -10,6 +10,7 @@ import pytest
 from freehold.core.errors import Invalid
 from freehold.core.principal import Principal
 from freehold.http.app import App
+from freehold.http.body import MOST_VALUES
 from freehold.http.lanes import MOST_STEERS, MOST_STREAMS, MOST_WAITING, responses_socket
 from freehold.http.websocket import SocketPath
 from freehold.services.answering import Answering
@@ -430,3 +431,13 @@ def test_the_upgrade_is_refused_as_any_request_is(tmp_path: Path) -> None:
                 assert peer.answer["status"] == 503
 
     asyncio.run(asyncio.wait_for(main(), 20))
+
+
+def test_a_message_of_too_many_values_is_not_read(tmp_path: Path) -> None:
+    async def use(built: House, peer: Peer) -> None:
+        peer.send_raw(b'{"type":"response.create","input":[' + b"{}," * MOST_VALUES + b"{}]}")
+        answer = await peer.event()
+        assert (answer["status"], answer["error"]["code"]) == (413, "request_too_large")
+        assert text_of(await peer.turn("still here")) == "still here"
+
+    inside(tmp_path, use)

@@ -5,7 +5,7 @@ from msgspec import Meta, Struct
 from starlette.requests import Request
 
 from freehold.core.errors import Invalid
-from freehold.http.query import read_query
+from freehold.http.query import read_query, refuse_query
 
 
 class Query(Struct, forbid_unknown_fields=True):
@@ -75,3 +75,19 @@ def test_objects_that_are_none_name_their_parameter(query: str, param: str, code
     with pytest.raises(Invalid) as caught:
         read_filtered(query)
     assert (caught.value.param, caught.value.code) == (param, code)
+
+
+def test_what_the_sdks_add_to_their_beta_resources_is_no_parameter() -> None:
+    assert read("beta=true&limit=5") == Query(5)
+    assert read("beta=true") == Query()
+    with pytest.raises(Invalid) as caught:
+        read("beta=false")
+    assert (caught.value.param, caught.value.code) == ("beta", "unknown_parameter")
+
+
+def test_where_there_is_no_query_none_is_taken() -> None:
+    for query in ("", "beta=true"):
+        refuse_query(Request({"type": "http", "query_string": query.encode(), "headers": []}))
+    with pytest.raises(Invalid) as caught:
+        refuse_query(Request({"type": "http", "query_string": b"beta=true&a=1&b=2", "headers": []}))
+    assert (caught.value.param, caught.value.code) == ("a", "unknown_parameter")

@@ -34,7 +34,7 @@ from freehold.core.prompt import (
     Turn,
     Verbosity,
 )
-from freehold.runs.lower import lower
+from freehold.runs.lower import lower, lower_raw
 
 
 def said(role: Role, text: str) -> Message:
@@ -191,3 +191,10 @@ def test_nobody_can_put_an_image_where_there_is_none() -> None:
 def test_what_stands_for_something_else_cannot_be_lowered(item: Item) -> None:
     with pytest.raises(TypeError, match="is resolved before"):
         turns(item)
+
+
+@pytest.mark.parametrize("batch", [True, False])
+def test_a_request_of_a_batch_is_a_prompt_of_a_batch(batch: bool) -> None:
+    ask = Ask(model="m", items=(), raw=("once",), batch=batch)
+    assert lower(ask, (said("user", "Hi"),), "m").batch == batch
+    assert lower_raw(ask, "once", "m").batch == batch

@@ -15,6 +15,7 @@ from freehold.storage.database import open_database
 from freehold.storage.repos.completions import CompletionRows
 from freehold.surfaces.chat.objects import ChatCompletion, ChatUsage, CompletionDetails, PromptDetails
 from freehold.surfaces.chat.request import ChatBody
+from tests.databases import database_url
 
 WHO = Principal("p", "key", request="req_1")
 SERVED = Served(name="m", context=100, max_output=10, created=1)
@@ -25,7 +26,7 @@ def with_completions(folder: Path, work: Callable[[Completions], Awaitable[None]
     """Run `work` on the completions of a new database."""
 
     async def main() -> None:
-        async with open_database("sqlite:///freehold.db", folder) as database:
+        async with open_database(database_url(folder), folder) as database:
             await work(Completions(CompletionRows(database)))
 
     asyncio.run(main())

@@ -16,6 +16,7 @@ from freehold.storage.database import open_database
 from freehold.storage.repos.conversations import ConversationRows
 from freehold.storage.repos.items import ItemRows
 from freehold.surfaces.conversations import Conversation, ConversationDeleted
+from tests.databases import database_url
 from tests.house import NOW, fixed_chance
 
 WHO = Principal("p", "key")
@@ -28,7 +29,7 @@ def with_conversations(folder: Path, work: Callable[[Conversations], Awaitable[N
     """Run `work` on the conversations of a new database."""
 
     async def main() -> None:
-        async with open_database("sqlite:///freehold.db", folder) as database:
+        async with open_database(database_url(folder), folder) as database:
             chance = fixed_chance()
             items = Items(ItemRows(database), chance.mint)
             await work(Conversations(ConversationRows(database), items, SEALS, chance.mint, chance.clock))

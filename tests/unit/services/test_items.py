@@ -24,6 +24,7 @@ from freehold.services.items import Items
 from freehold.storage.database import Database, open_database
 from freehold.storage.repos.conversations import ConversationRow, ConversationRows
 from freehold.storage.repos.items import ItemRows
+from tests.databases import database_url
 
 WHO = Principal("p", "key")
 
@@ -59,7 +60,7 @@ KINDS: list[tuple[Item, str]] = [
 
 def test_every_kind_of_item_is_written_with_an_id_of_its_own_and_reads_back(tmp_path: Path) -> None:
     async def main() -> None:
-        async with open_database("sqlite:///freehold.db", tmp_path) as database:
+        async with open_database(database_url(tmp_path), tmp_path) as database:
             items = items_on(database)
             rows = items.write([item for item, _ in KINDS])
             assert [row.id for row in rows] == [wanted for _, wanted in KINDS]
@@ -72,7 +73,7 @@ def test_every_kind_of_item_is_written_with_an_id_of_its_own_and_reads_back(tmp_
 
 def test_references_are_followed_in_their_own_project(tmp_path: Path) -> None:
     async def main() -> None:
-        async with open_database("sqlite:///freehold.db", tmp_path) as database:
+        async with open_database(database_url(tmp_path), tmp_path) as database:
             items = items_on(database)
             said = user("hello", "msg_said")
             row = ConversationRow(id="c", project="p", created=1, metadata=b"{}")

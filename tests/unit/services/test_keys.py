@@ -13,22 +13,21 @@ import pytest
 
 from freehold.core.errors import Denied, NotFound, StorageFailed
 from freehold.core.principal import Principal
-from freehold.services.keys import FRESH_SECONDS, MOST_CACHED, Keys
+from freehold.services.keys import FRESH_SECONDS, MOST_CACHED, Keys, pepper
 from freehold.storage.database import open_database
 from freehold.storage.repos.keys import KeyRow, KeyRows
-
-URL = "sqlite:///freehold.db"
+from tests.databases import database_url, stored_bytes
 
 IN_ANOTHER_PROCESS = """
 import asyncio, sys
 from pathlib import Path
-from freehold.services.keys import Keys
+from freehold.services.keys import Keys, pepper
 from freehold.storage.database import open_database
 from freehold.storage.repos.keys import KeyRows
 
-async def main(folder, verb, argument):
-    async with open_database("sqlite:///freehold.db", folder) as database:
-        keys = Keys(KeyRows(database), folder)
+async def main(folder, url, verb, argument):
+    async with open_database(url, folder) as database:
+        keys = Keys(KeyRows(database), pepper(folder / "pepper"))
         if verb == "create":
             print((await keys.create(argument))[1])
         else:
@@ -62,16 +61,16 @@ def with_keys(folder: Path, work: Callable[[Keys, CountingRows, Clock], Awaitabl
     """Run `work` on the keys of a new database."""
 
     async def main() -> None:
-        async with open_database(URL, folder) as database:
+        async with open_database(database_url(folder), folder) as database:
             rows, clock = CountingRows(database), Clock()
-            await work(Keys(rows, folder, clock), rows, clock)
+            await work(Keys(rows, pepper(folder / "pepper"), clock), rows, clock)
 
     asyncio.run(main())
 
 
 def in_another_process(folder: Path, verb: str, argument: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-c", IN_ANOTHER_PROCESS, folder, verb, argument],
+        [sys.executable, "-c", IN_ANOTHER_PROCESS, folder, database_url(folder), verb, argument],
         capture_output=True,
         text=True,
         check=True,
@@ -89,11 +88,8 @@ def test_a_key_is_recognised_and_its_secret_stored_nowhere(tmp_path: Path) -> No
         assert row.hint == secret[-4:]
         assert await keys.list() == [row]
         assert await keys.authenticate(secret) == Principal("research", row.id, owner=False)
-        assert {"freehold.db-wal", "pepper"} <= {file.name for file in stored()}
-        assert all(secret.encode() not in file.read_bytes() for file in stored())
-
-    def stored() -> list[Path]:
-        return list(tmp_path.iterdir())
+        assert row.id.encode() in stored_bytes(tmp_path)
+        assert secret.encode() not in stored_bytes(tmp_path)
 
     with_keys(tmp_path, work)
 
@@ -155,13 +151,13 @@ def test_a_wrong_key_is_denied_and_not_repeated(tmp_path: Path, secret: str, sho
 def test_wrong_keys_are_not_remembered_nor_written(tmp_path: Path) -> None:
     async def work(keys: Keys, rows: CountingRows, clock: Clock) -> None:
         await keys.create("good")
-        before = (tmp_path / "freehold.db-wal").read_bytes()
+        before = stored_bytes(tmp_path)
         remembered = len(keys._known)
         for n in range(50):
             with pytest.raises(Denied):
                 await keys.authenticate(f"sk-fh-guess-number-{n}")
         assert len(keys._known) == remembered
-        assert (tmp_path / "freehold.db-wal").read_bytes() == before
+        assert stored_bytes(tmp_path) == before
 
     with_keys(tmp_path, work)
 
@@ -220,21 +216,21 @@ def test_a_given_key_counts_while_the_process_lives(tmp_path: Path) -> None:
         assert await keys.list() == []
         assert rows.reads == 0
         with pytest.raises(Denied):
-            await Keys(rows, tmp_path).authenticate("my-own-key")
+            await Keys(rows, pepper(tmp_path / "pepper")).authenticate("my-own-key")
 
     with_keys(tmp_path, work)
 
 
 def test_the_pepper_is_private_and_stays(tmp_path: Path) -> None:
     async def work(keys: Keys, rows: CountingRows, clock: Clock) -> None:
-        pepper = tmp_path / "pepper"
-        assert pepper.stat().st_mode & 0o777 == 0o600
-        assert len(pepper.read_bytes()) == 32
+        file = tmp_path / "pepper"
+        assert file.stat().st_mode & 0o777 == 0o600
+        assert len(file.read_bytes()) == 32
         _, secret = await keys.create("laptop")
-        await Keys(rows, tmp_path).authenticate(secret)
-        pepper.write_bytes(os.urandom(32))
+        await Keys(rows, pepper(file)).authenticate(secret)
+        file.write_bytes(os.urandom(32))
         with pytest.raises(Denied):
-            await Keys(rows, tmp_path).authenticate(secret)
+            await Keys(rows, pepper(file)).authenticate(secret)
 
     with_keys(tmp_path, work)
 
@@ -246,13 +242,13 @@ def test_whoever_comes_first_all_use_one_pepper(tmp_path: Path) -> None:
 
         def start() -> Keys:
             together.wait(10)
-            return Keys(rows, folder)
+            return Keys(rows, pepper(folder / "shared"))
 
         with ThreadPoolExecutor(8) as threads:
             every = [start.result() for start in [threads.submit(start) for _ in range(8)]]
         _, secret = await every[0].create("shared")
         assert len({(await keys.authenticate(secret)).key for keys in every}) == 1
-        assert [file.name for file in folder.iterdir()] == ["pepper"]
+        assert [file.name for file in folder.iterdir()] == ["shared"]
 
     with_keys(tmp_path, work)
 
@@ -261,6 +257,6 @@ def test_a_damaged_pepper_is_not_used(tmp_path: Path) -> None:
     async def work(_: Keys, rows: CountingRows, clock: Clock) -> None:
         (tmp_path / "pepper").write_bytes(b"half")
         with pytest.raises(StorageFailed, match=r"pepper is damaged: it must hold 32 bytes"):
-            Keys(rows, tmp_path)
+            pepper(tmp_path / "pepper")
 
     with_keys(tmp_path, work)

@@ -1,7 +1,7 @@
 """What models are given in place of images and files."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 import pytest
@@ -12,7 +12,9 @@ from freehold.core.items import CustomToolCallOutput, FunctionCallOutput, InputF
 from freehold.core.ports import Served, Vision
 from freehold.core.principal import Principal
 from freehold.core.prompt import Image
-from freehold.services.media import Media, Upload, read_by_ocr
+from freehold.services.files import Files, missing
+from freehold.services.media import Media, read_by_ocr
+from freehold.storage.repos.files import FileRow
 from freehold.tools.guard import Guard
 from freehold.tools.reading import Reading
 from tests.papers import data_url, pdf, picture
@@ -22,12 +24,30 @@ PICTURE = data_url(picture("Freehold"), "image/png")
 CAT = InputImage(image_url=PICTURE)
 
 
-class Kept:
-    """A file store of one project."""
+class Uploaded(Files):
+    """The uploaded files of one project."""
 
-    async def read(self, who: Principal, file_id: str) -> Upload | None:
-        known = {"file-cat": Upload("cat.png", picture("Cat")), "file-note": Upload("note.txt", b"Buy milk")}
-        return known.get(file_id) if who == WHO else None
+    def __init__(self) -> None:
+        self.known = {"file-cat": ("cat.png", picture("Cat")), "file-note": ("note.txt", b"Buy milk")}
+
+    async def find(self, who: Principal, file_id: str) -> FileRow:
+        if who != WHO or file_id not in self.known:
+            raise missing(file_id)
+        name, data = self.known[file_id]
+        return FileRow(
+            id=file_id,
+            project=who.project,
+            created=1,
+            expires=None,
+            purpose="user_data",
+            filename=name,
+            bytes=len(data),
+            sha256=b"",
+            blob=file_id,
+        )
+
+    async def content(self, row: FileRow, start: int = 0, end: int | None = None) -> AsyncGenerator[bytes, None]:
+        yield self.known[row.id][1][start:end]
 
 
 def catalog(*visions: Vision) -> Catalog:
@@ -39,20 +59,20 @@ def see(
     vision: Vision,
     *parts: InputImage | InputFile,
     places: Mapping[Any, str] | None = None,
-    uploads: Kept | None = None,
+    files: Uploaded | None = None,
     items: tuple[Item, ...] = (),
 ) -> dict[Any, Any]:
     models = catalog(vision, "native") if vision != "native" else catalog("native")
     entry = models.find(vision)
     assert entry is not None
-    media = Media(Guard(), Reading(), models, uploads)
+    media = Media(Guard(), Reading(), models, files or Uploaded())
     said = (Message(role="user", content=parts), *items)
     return dict(asyncio.run(media.see(WHO, entry, said, places or {})))
 
 
-def fault(vision: Vision, part: InputImage | InputFile, uploads: Kept | None = None) -> Fault:
+def fault(vision: Vision, part: InputImage | InputFile, files: Uploaded | None = None) -> Fault:
     with pytest.raises(Fault) as caught:
-        see(vision, part, places={part: "input[0].content[0]"}, uploads=uploads)
+        see(vision, part, places={part: "input[0].content[0]"}, files=files)
     assert caught.value.param == "input[0].content[0]"
     return caught.value
 
@@ -80,7 +100,7 @@ def test_a_blind_model_takes_none_and_one_that_sees_is_named() -> None:
     refused = fault("none", CAT)
     assert isinstance(refused, Unsupported)
     assert "`native`" in refused.message
-    media, models = Media(Guard(), Reading(), catalog("none")), catalog("none")
+    media, models = Media(Guard(), Reading(), catalog("none"), Uploaded()), catalog("none")
     entry = models.find("none")
     assert entry is not None
     with pytest.raises(Unsupported, match=r"freehold\[ocr\]"):
@@ -111,12 +131,22 @@ def test_the_outputs_of_calls_are_seen() -> None:
 
 def test_uploaded_files_are_those_of_the_caller_s_project() -> None:
     cat, note = InputImage(file_id="file-cat"), InputFile(file_id="file-note")
-    seen = see("ocr", cat, note, uploads=Kept())
+    seen = see("ocr", cat, note)
     assert seen[cat] == ("\n[Image, read by OCR:\nCat\n]\n",)
     assert seen[note] == ("\n[File note.txt:\nBuy milk\n]\n",)
-    for uploads in (None, Kept()):
-        unknown = fault("ocr", InputFile(file_id="file-other"), uploads)
-        assert (type(unknown), unknown.message) == (NotFound, "No such File object: file-other")
+    unknown = fault("ocr", InputFile(file_id="file-other"))
+    assert (type(unknown), unknown.message) == (NotFound, "No such File object: file-other")
+
+
+@pytest.mark.parametrize(
+    ("part", "size"), [(InputImage(file_id="file-big"), 20_000_001), (InputFile(file_id="file-big"), 50_000_001)]
+)
+def test_an_uploaded_file_that_is_too_large_is_not_read(part: InputImage | InputFile, size: int) -> None:
+    files = Uploaded()
+    files.known["file-big"] = ("big.txt", bytes(size))
+    refused = fault("ocr", part, files)
+    assert (type(refused), refused.code) == (Invalid, "file_too_large")
+    assert "'file-big' is larger than" in refused.message
 
 
 @pytest.mark.parametrize(

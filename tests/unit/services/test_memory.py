@@ -32,6 +32,7 @@ from freehold.surfaces.chat.request import parse as parse_chat
 from freehold.surfaces.responses.begin import begin
 from freehold.surfaces.responses.objects import Response
 from freehold.surfaces.responses.request import ResponseBody, parse
+from tests.databases import database_url
 from tests.house import fixed_chance
 
 WHO = Principal("p", "key", request="req_7")
@@ -67,7 +68,7 @@ def with_stored(folder: Path, work: Callable[[Stored], Awaitable[None]]) -> None
     """Run `work` on a memory with a new database."""
 
     async def main() -> None:
-        async with open_database("sqlite:///freehold.db", folder) as database:
+        async with open_database(database_url(folder), folder) as database:
             await work(Stored(database))
 
     asyncio.run(main())

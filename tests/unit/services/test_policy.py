@@ -6,7 +6,7 @@ import pytest
 
 from freehold.core.deltas import Declined, Delta, Stop, Usage
 from freehold.core.items import FunctionCallOutput, InputImage, InputText, Item, Message, OutputText
-from freehold.core.prompt import Prompt
+from freehold.core.prompt import Begun, Prompt
 from freehold.services.policy import Declining, Policy
 
 POLICY = Policy([r"\bpick (a|the) lock\b", "bomb"], "I can't help with that.")
@@ -59,6 +59,15 @@ def test_a_refusal_is_one_delta_and_counts_what_was_read() -> None:
         return [delta async for delta in Declining("No.").generate(prompt)]
 
     assert asyncio.run(main()) == [Declined("No."), Stop("stop", Usage(input=3))]
+
+
+def test_a_refusal_that_was_begun_is_finished() -> None:
+    async def main(*said: str) -> list[Delta]:
+        prompt = Prompt(model="m", turns=(), tokens=(1,), begun=Begun(said=said))
+        return [delta async for delta in Declining("No. Never.").generate(prompt)]
+
+    assert asyncio.run(main("No. "))[0] == Declined("Never.")
+    assert asyncio.run(main("No. Never.")) == [Stop("stop", Usage(input=1))]
 
 
 def test_a_broken_pattern_is_named() -> None:

@@ -1,3 +1,4 @@
+import json
 from typing import Annotated, Literal
 
 import pytest
@@ -123,3 +124,27 @@ def test_no_bytes_raise_anything_but_invalid(raw: bytes) -> None:
         decode(raw)
     except Invalid:
         return
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        b"garbage",
+        b'"name":"\xff"}',
+        b'"name":"a","name":[]}',
+        pytest.param(b'"heat":' + b"1" * 5_000 + b"}", id="digits"),
+        pytest.param(b'"labels":' + b"[" * 100_000 + b"]" * 100_000 + b"}", id="depth"),
+        b'"parts":null}',
+    ],
+)
+def test_what_follows_the_first_fault_does_not_matter(rest: bytes) -> None:
+    with pytest.raises(Invalid) as caught:
+        decode(b'{"parts":[{"type":"inner","size":9}],' + rest)
+    assert (caught.value.code, caught.value.param) == ("integer_above_max_value", "parts[0].size")
+
+
+@pytest.mark.parametrize("name", ["a b", "a\nb", "a`b", "", " - at `$.heat`", "x" * 1_000_000])
+def test_any_name_may_be_unknown(name: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        decode(json.dumps({name: 1}).encode())
+    assert caught.value.code in ("unknown_parameter", "invalid_value")

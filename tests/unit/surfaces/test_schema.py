@@ -23,6 +23,10 @@ GOOD = [
     obj(a={"anyOf": [TEXT, obj(b=TEXT)]}, e={"type": "string", "enum": ["x", "y"]}),
     obj(a={"$ref": "#/$defs/node"}) | {"$defs": {"node": obj(next={"anyOf": [{"$ref": "#/$defs/node"}, TEXT]})}},
     obj(a={"$ref": "#"}),
+    obj(a={"$ref": "#/$defs/a/type"}) | {"$defs": {"a": TEXT, "a/type": TEXT, "b": {"$ref": "#/$defs/a/type"}}},
+    obj(a={"$ref": "#/$defs/d0"})
+    | {"$defs": {f"d{i}": {"$ref": f"#/$defs/d{i + 1}"} for i in range(5000)} | {"d5000": TEXT}},
+    obj(**{f"p{i}": TEXT for i in range(5000)}),
     obj(a={"type": "string", "pattern": "^a+$", "format": "date-time"}),
 ]
 
@@ -56,6 +60,21 @@ BAD = [
     (obj(a={"type": "string", "pattern": 3}), "'pattern' must be a string"),
     (obj(a={"type": {"x": 1}}), "is not a valid type"),
     (obj(a={"$ref": 3}), "reference '3' cannot be resolved"),
+    (obj(a={"$ref": []}), "reference '[]' cannot be resolved"),
+    (obj(a={"$ref": None}), "reference 'None' cannot be resolved"),
+    ({"type": "object", "additionalProperties": False, "required": 5}, "'required' must be an array"),
+    (obj() | {"required": [{}]}, "'required' must be an array of strings"),
+    (obj(**{f"p{i}": TEXT for i in range(5001)}), "more than 5000 properties"),
+    (obj(a={"anyOf": [TEXT] * 10_001}), "more than 10000 subschemas"),
+    (obj() | {"$defs": {f"d{i}": TEXT for i in range(10_001)}}, "more than 10000 subschemas"),
+    (obj(a={"type": "string", "enum": ["x" * 60_001, "y" * 60_000]}), "more than 120000 characters"),
+    (obj(**{"x" * 120_001: TEXT}), "more than 120000 characters"),
+    (obj(a={"type": "string", "pattern": "x" * 120_000}), "more than 120000 characters"),
+    (
+        obj(a={"$ref": "#/$defs/d0"})
+        | {"$defs": {f"d{i}": {"$ref": f"#/$defs/d{(i + 1) % 9000}"} for i in range(9000)}},
+        "refers to nothing but itself",
+    ),
     (obj(a={"type": "string", "format": []}), "'[]' is not a valid format"),
 ]
 

@@ -62,6 +62,20 @@ def test_a_file_is_read_with_or_without_its_type(text: str, expected: Inline) ->
 
 
 @pytest.mark.parametrize(
+    "head",
+    [
+        pytest.param(";a=b" * 2_500_000, id="many"),
+        pytest.param(";a=" + "b" * 10_000_000, id="long"),
+        pytest.param(";charset=utf-8" * 100, id="a little long"),
+    ],
+)
+def test_a_head_that_goes_on_and_on_is_not_followed(head: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        read_image_url(f"data:image/png{head};base64,YWJj", "p")
+    assert caught.value.code == "invalid_value"
+
+
+@pytest.mark.parametrize(
     ("text", "code"), [("@", "invalid_base64"), ("data:text/plain,abc", "invalid_base64"), ("", "empty_file")]
 )
 def test_what_is_no_file_names_its_place(text: str, code: str) -> None:

@@ -231,3 +231,66 @@ def test_a_file_s_faults_speak_of_files() -> None:
             assert caught.value.code == "file_too_large"
 
     asyncio.run(main())
+
+
+def test_what_is_sent_arrives_at_the_checked_address_and_a_redirect_is_only_an_answer() -> None:
+    async def main() -> None:
+        async with serving(moved("169.254.169.254"), OK + b"\r\nthe body is not read") as (address, heads):
+            port = int(address.rpartition(":")[2])
+            resolve, asked = resolving("127.0.0.1", "8.8.8.8")
+            guard = Guard([f"hook.test:{port}"], resolve)
+            assert await guard.post(f"http://hook.test:{port}/a?b", b"{}", {"webhook-id": "wh_1"}, 2, "url") == 302
+            assert asked == [f"hook.test:{port}"]
+            guard = Guard([address])
+            assert await guard.post(f"http://{address}/", b"{}", {}, 2, "url") == 200
+        assert heads[0].startswith("POST /a?b HTTP/1.1\r\n")
+        assert f"host: hook.test:{port}\r\n" in heads[0].lower()
+        assert "webhook-id: wh_1\r\n" in heads[0].lower()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", "::ffff:8.8.8.8"])
+def test_nothing_is_sent_to_a_private_address(address: str) -> None:
+    async def main() -> None:
+        guard = Guard(resolve=resolving(address)[0])
+        for attempt in (
+            guard.post("https://hook.test/", b"", {}, 2, "url"),
+            guard.check_target("https://a.test", "url"),
+        ):
+            with pytest.raises(Invalid, match="not on the public internet") as caught:
+                await attempt
+            assert (caught.value.code, caught.value.param) == ("invalid_url", "url")
+
+    asyncio.run(main())
+
+
+def test_who_does_not_answer_is_named_without_the_path() -> None:
+    async def main() -> None:
+        async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read()
+            writer.close()
+
+        async with await asyncio.start_server(hang, "127.0.0.1", 0) as server:
+            address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            with pytest.raises(Invalid, match=r"longer than 0\.2 seconds") as caught:
+                await Guard([address]).post(f"http://{address}/t0ken", b"", {}, 0.2, "url")
+            assert "t0ken" not in caught.value.message
+            assert caught.value.code == "unreachable_url"
+        with pytest.raises(Invalid, match="the server does not answer"):
+            await Guard([address]).post(f"http://{address}/t0ken", b"", {}, 2, "url")
+
+    asyncio.run(main())
+
+
+def test_a_target_is_https_or_let_through_and_may_not_be_known_yet() -> None:
+    async def unknown(host: str, port: int) -> list[str]:
+        raise OSError("no such host")
+
+    async def main() -> None:
+        await Guard(resolve=unknown).check_target("https://later.test/", "url")
+        await Guard(["127.0.0.1:81"]).check_target("http://127.0.0.1:81/", "url")
+        with pytest.raises(Invalid, match="expected an https URL"):
+            await Guard(resolve=unknown).check_target("http://later.test/", "url")
+
+    asyncio.run(main())

@@ -3,7 +3,8 @@
 import asyncio
 import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from functools import partial
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -13,15 +14,16 @@ from freehold.core.errors import EngineFailed, Invalid, NotFound, Unsupported
 from freehold.core.items import Logprob
 from freehold.core.ports import Engine, Load, Served
 from freehold.core.prompt import Function, Prompt, Turn
-from freehold.engines.gate import Gate
+from freehold.engines.gate import Gate, Place
 from freehold.engines.llama.grammar import Grammars
+from freehold.engines.llama.inspection import open_inspection
 from freehold.engines.llama.projector import find_projector
 from freehold.engines.parsers.calls import Calls, Found
-from freehold.engines.parsers.render import offered, render
+from freehold.engines.parsers.render import offered, render, render_said
 from freehold.engines.parsers.thoughts import HURRIED, TAGS, Notation, trained
 from freehold.engines.registry import EngineSpec, Find
 from freehold.engines.worker.client import StartFailed, Worker, open_worker
-from freehold.engines.worker.messages import Done, Failed, Generate, Open, Piece, Ready, Refused, Thinking
+from freehold.engines.worker.messages import Done, Earlier, Failed, Generate, Open, Piece, Ready, Refused, Thinking
 
 _BACKEND = "freehold.engines.llama.model:LlamaModel"
 _MOST_OUTPUT = 4_096
@@ -50,7 +52,9 @@ async def open_llama(spec: EngineSpec, find: Find) -> AsyncGenerator[Engine, Non
     if not spec.models:
         raise ValueError(f"engine {spec.name!r}: an engine of kind 'llama' needs the names of its models")
     async with AsyncExitStack() as stack:
-        yield LlamaEngine({name: await _seat(spec, name, find, stack) for name in dict.fromkeys(spec.models)})
+        inspection = await stack.enter_async_context(open_inspection())
+        seats = {name: await _seat(spec, name, find, stack) for name in dict.fromkeys(spec.models)}
+        yield LlamaEngine(seats, Grammars(inspection.flaw))
 
 
 class LlamaEngine:
@@ -62,9 +66,9 @@ class LlamaEngine:
     context, or than the model's `max_output`, gets what fits and ends with the reason `length`.
     """
 
-    def __init__(self, seats: Mapping[str, Seat]) -> None:
+    def __init__(self, seats: Mapping[str, Seat], grammars: Grammars) -> None:
         self._seats = seats
-        self._grammars = Grammars()
+        self._grammars = grammars
 
     @property
     def models(self) -> tuple[Served, ...]:
@@ -79,6 +83,7 @@ class LlamaEngine:
             running=sum(load.running for load in loads),
             waiting=sum(load.waiting for load in loads),
             limit=sum(load.limit for load in loads),
+            slots=sum(load.slots for load in loads),
         )
 
     async def admit(self, prompt: Prompt) -> Prompt:
@@ -89,9 +94,9 @@ class LlamaEngine:
         NotFound for a model that is not served here, EngineBusy, EngineFailed.
         """
         seat = self._find(prompt.model)
-        seat.gate.check()
+        seat.gate.check(prompt.batch)
         if seat.served.constrained:
-            self._grammars.check(prompt)
+            await self._grammars.check(prompt)
         _check_tokens(prompt, seat.vocabulary)
         raw = prompt.raw
         try:
@@ -122,32 +127,55 @@ class LlamaEngine:
         if not prompt.tokens:
             prompt = await self.admit(prompt)
         seat = self._find(prompt.model)
-        request = _request(prompt, seat, self._grammars.write(prompt) if seat.served.constrained else "")
+        grammar = await self._grammars.write(prompt) if seat.served.constrained else ""
+        request = _request(prompt, seat, grammar)
         if not request.limit:
             yield Stop("length", Usage(input=len(prompt.tokens)))
             return
-        place = await seat.gate.acquire(len(prompt.tokens) + request.limit)
-        try:
-            await seat.worker.up()
-        except BaseException:
-            place.release()
-            raise
+        held = grammar and request.earlier.written
+        answer = self._rest(prompt, seat, request, grammar) if held else self._answer(prompt, seat, request)
+        async with aclosing(answer) as deltas:
+            async for delta in deltas:
+                yield delta
+
+    async def _answer(self, prompt: Prompt, seat: Seat, request: Generate) -> AsyncGenerator[Delta, None]:
+        place = await _enter(prompt, seat, request)
         answer = seat.worker.start(request, place.release)
-        reader = Reader(offered(prompt), recording=bool(request.grammar))
+        reader = _reader(prompt, request)
         try:
             while True:
                 for message in await answer.take():
+                    place.begin()
                     if type(message) is Piece:
                         for delta in reader.read(message):
                             yield delta
                     else:
                         for delta in reader.end():
                             yield delta
-                        _check(request, reader, message, self._grammars)
+                        await _check(request, reader, message, self._grammars)
                         yield _stop(message)
                         return
         finally:
             answer.close()
+
+    async def _rest(self, prompt: Prompt, seat: Seat, request: Generate, grammar: str) -> AsyncGenerator[Delta, None]:
+        """Yield the rest of an answer that is held to a grammar."""
+        rest = self._grammars.follow(grammar, request.earlier.written)
+        reader = _reader(prompt, request)
+        place = await _enter(prompt, seat, request)
+        try:
+            async with aclosing(rest.go_on(partial(_write, seat.worker, request))) as texts:
+                async for text in texts:
+                    place.begin()
+                    for delta in reader.read(Piece(0, text)):
+                        yield delta
+            for delta in reader.end():
+                yield delta
+            async with aclosing(_messages(seat.worker, _behind(request, rest.written, limit=0))) as messages:
+                async for message in messages:
+                    yield replace(_stop(message), reason="length" if rest.cut else "stop")
+        finally:
+            place.release()
 
     def _find(self, model: str) -> Seat:
         seat = self._seats.get(model)
@@ -200,11 +228,58 @@ class Reader:
         return told
 
 
-def _check(request: Generate, reader: Reader, message: Piece | Done | Failed, grammars: Grammars) -> None:
+async def _check(request: Generate, reader: Reader, message: Piece | Done | Failed, grammars: Grammars) -> None:
     """Raise EngineFailed for a finished answer that is not what it was held to."""
     whole = isinstance(message, Done) and message.reason == "stop" and not request.stop
-    if whole and request.grammar and not grammars.holds(request.grammar, reader.answer):
+    if whole and request.grammar and not await asyncio.to_thread(grammars.holds, request.grammar, reader.answer):
         raise EngineFailed("The engine did not keep to the schema or grammar of the request.")
+
+
+async def _enter(prompt: Prompt, seat: Seat, request: Generate) -> Place:
+    """Wait for a place at the gate, and for the worker."""
+    place = await seat.gate.acquire(len(prompt.tokens) + request.limit, prompt.batch)
+    try:
+        await seat.worker.up()
+    except BaseException:
+        place.release()
+        raise
+    return place
+
+
+def _reader(prompt: Prompt, request: Generate) -> Reader:
+    """A reader that has read what was written earlier: that was told, and it has to be known where the rest begins."""
+    reader = Reader(offered(prompt), recording=bool(request.grammar))
+    if request.earlier.written:
+        reader.read(Piece(0, request.earlier.written))
+    return reader
+
+
+async def _messages(worker: Worker, request: Generate) -> AsyncGenerator[Piece | Done | Failed, None]:
+    """Yield what the worker says to a request that is one of several of an answer."""
+    answer = worker.start(request, lambda: None)
+    try:
+        going = True
+        while going:
+            for message in await answer.take():
+                going = isinstance(message, Piece)
+                yield message
+    finally:
+        answer.close()
+
+
+async def _write(worker: Worker, request: Generate, written: str, grammar: str) -> AsyncGenerator[Piece | Done, None]:
+    """Have the model go on behind what is written. Raises EngineFailed."""
+    async with aclosing(_messages(worker, _behind(request, written, request.limit, grammar))) as messages:
+        async for message in messages:
+            if not isinstance(message, Piece):
+                _stop(message)
+            if not isinstance(message, Failed):
+                yield message
+
+
+def _behind(request: Generate, written: str, limit: int, grammar: str = "") -> Generate:
+    """The same request behind more that is written already."""
+    return replace(request, limit=limit, grammar=grammar, earlier=replace(request.earlier, written=written))
 
 
 def _check_tokens(prompt: Prompt, vocabulary: int) -> None:
@@ -228,6 +303,7 @@ def _check_tokens(prompt: Prompt, vocabulary: int) -> None:
 def _request(prompt: Prompt, seat: Seat, grammar: str) -> Generate:
     wanted, served, notation = prompt.sampling, seat.served, seat.notation
     turns, begun = _written(prompt, seat) if any(turn.images for turn in prompt.turns) else ((), "")
+    earlier = _earlier(prompt)
     room = min(served.context - len(prompt.tokens) - (_CLOSING if prompt.thinking else 0), served.max_output)
     return Generate(
         id=0,
@@ -239,13 +315,19 @@ def _request(prompt: Prompt, seat: Seat, grammar: str) -> Generate:
         seed=wanted.seed,
         presence_penalty=wanted.presence_penalty,
         frequency_penalty=wanted.frequency_penalty,
-        grammar=grammar,
+        grammar="" if earlier.written else grammar,
         thinking=Thinking(prompt.thinking, notation.ending, notation.closing, HURRIED) if prompt.thinking else None,
         logit_bias=tuple(wanted.logit_bias.items()),
         logprobs=wanted.logprobs,
         turns=turns,
         begun=begun,
+        earlier=earlier,
     )
+
+
+def _earlier(prompt: Prompt) -> Earlier:
+    """The beginning of the answer as the model wrote it, or could have."""
+    return Earlier(prompt.begun.thought, prompt.begun.thinking, render_said(prompt))
 
 
 def _written(prompt: Prompt, seat: Seat) -> tuple[tuple[Turn, ...], str]:

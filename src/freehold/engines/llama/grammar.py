@@ -3,12 +3,12 @@
 Where functions are offered, an object that begins by naming one can only go on as a call of it whose arguments follow
 its schema, wherever in the answer it stands: a strict function is strict also when the model is free to call it or not.
 
-llama.cpp drops a grammar that it cannot read, and answers anything; so every grammar is read here first, by the same
+llama.cpp drops a grammar that it cannot read, and answers anything; so every grammar is inspected first, by the same
 library in the same version.
 """
 
 import re
-from functools import lru_cache
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from llguidance import LLMatcher, LLTokenizer
@@ -16,44 +16,53 @@ from msgspec import json
 
 from freehold.core.errors import EngineFailed, Invalid
 from freehold.core.prompt import Function, JsonFormat, Prompt
+from freehold.engines.llama.rest import Rest
 from freehold.engines.parsers.render import TEXT_INPUT, offered
 
 _S = r"[ \n\t]*"
 _HEAD = "%llguidance {}\n"
 _COMPACT = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
 _ANY_OBJECT: dict[str, Any] = {"type": "object"}
-_KEPT = 512
 _QUOTED = re.compile(r'//[^\n]*|"(?:\\.|[^"\\\n])*"|/(?:\\.|[^/\\\n])+/')
 _MOST_CALLS = 8  # where calls are required: small models do not know when to end
 
 
-class Grammars:
-    """Writes the grammars of one engine's prompts; what was read once is not read again."""
+Flaw = Callable[[str], Awaitable[str]]
+"""Says what is wrong with a grammar, in a line; empty when nothing is."""
 
-    def __init__(self) -> None:
-        self._flaw = lru_cache(_KEPT)(_flaw)
+
+class Grammars:
+    """Writes the grammars of one engine's prompts."""
+
+    def __init__(self, flaw: Flaw) -> None:
+        """`flaw` inspects each grammar before anything else is done with it, and knows those that it has seen."""
+        self._flaw = flaw
         self._bytes = LLTokenizer("byte")
 
-    def check(self, prompt: Prompt) -> None:
+    async def check(self, prompt: Prompt) -> None:
         """Refuse what decoding cannot be held to. Raises Invalid that names `tools` or `format`."""
-        for one in offered(prompt):
-            self._check_function(one)
+        functions = offered(prompt)
+        for one in functions:
+            await self._check_function(one)
         wanted = prompt.format
         if wanted is not None and wanted.strict:
-            flaw = self._flaw(f"{_HEAD}start: {_strict(wanted.schema or _ANY_OBJECT)}\n")
+            flaw = await self._flaw(f"{_HEAD}start: {_strict(wanted.schema or _ANY_OBJECT)}\n")
             if flaw:
                 raise Invalid(
                     f"Invalid schema for response_format '{wanted.name}': {flaw}.", "invalid_json_schema", "format"
                 )
+        whole = await self._written(prompt)
+        if whole and (flaw := await self._flaw(whole)):
+            raise Invalid(
+                f"The schemas and grammars of this request cannot be used together: {flaw}.",
+                "invalid_grammar",
+                "tools" if functions else "format",
+            )
 
-    def write(self, prompt: Prompt) -> str:
+    async def write(self, prompt: Prompt) -> str:
         """Return the grammar of a checked prompt's answer, empty when it may be any text. Raises EngineFailed."""
-        functions = offered(prompt)
-        if not functions and prompt.format is None:
-            return ""
-        written = self._calls(prompt, functions) if functions else ""
-        written = written or f"{_HEAD}start: {self._format(prompt.format or JsonFormat())}\n"
-        if flaw := self._flaw(written):
+        written = await self._written(prompt)
+        if written and (flaw := await self._flaw(written)):
             raise EngineFailed(f"The grammar of this answer could not be made: {flaw}.")
         return written
 
@@ -63,67 +72,67 @@ class Grammars:
         tokens = list(answer.encode())
         return matcher.try_consume_tokens(tokens) == len(tokens) and matcher.is_accepting()
 
-    def _check_function(self, one: Function) -> None:
+    def follow(self, grammar: str, written: str) -> Rest:
+        """Return the rest of an answer of which something is `written`. Raises EngineFailed where that cannot be."""
+        return Rest(grammar, written, self._bytes)
+
+    async def _check_function(self, one: Function) -> None:
         if one.free in ("lark", "regex"):
             # Read alone first: what is no grammar by itself could end its block, and write into the one around it.
-            alone = _foreign(one.definition) or self._flaw(_HEAD + one.definition) if one.free == "lark" else ""
-            flaw = alone or self._flaw(f"{_HEAD}start: input\ninput: {_input(one)}\n")
+            alone = _foreign(one.definition) or await self._flaw(_HEAD + one.definition) if one.free == "lark" else ""
+            flaw = alone or await self._flaw(f"{_HEAD}start: input\ninput: {_input(one)}\n")
             if flaw:
                 kind = "regular expression" if one.free == "regex" else "grammar"
                 raise Invalid(f"Invalid {kind} for custom tool '{one.name}': {flaw}.", "invalid_grammar", "tools")
-        elif one.strict and (flaw := self._flaw(f"{_HEAD}start: {_strict(one.parameters or _ANY_OBJECT)}\n")):
+        elif one.strict and (flaw := await self._flaw(f"{_HEAD}start: {_strict(one.parameters or _ANY_OBJECT)}\n")):
             raise Invalid(f"Invalid schema for function '{one.name}': {flaw}.", "invalid_function_parameters", "tools")
 
-    def _calls(self, prompt: Prompt, functions: tuple[Function, ...]) -> str:
+    async def _written(self, prompt: Prompt) -> str:
+        functions = offered(prompt)
+        if functions:
+            return await self._calls(prompt, functions)
+        return "" if prompt.format is None else f"{_HEAD}start: {await self._format(prompt.format)}\n"
+
+    async def _calls(self, prompt: Prompt, functions: tuple[Function, ...]) -> str:
         typed = [one for one in functions if one.free in (None, "text")]
         free = [one for one in functions if one.free in ("lark", "regex")]
         lines = [f"{_HEAD}start: {_start(prompt, bool(typed), bool(free))}"]
         lines.append(rf"TAIL: /{_S}(<\/tool_call>|```)?{_S}/")
         if typed:
-            lines += self._typed(typed)
+            lines += await self._typed(typed)
         if free:
             lines += _custom(free)
         names = "|".join(re.escape(one.name) for one in functions)
         lines.append(r"TEXT: /[^{]+/")
         lines.append(rf'BRACE: /\{{[^{{]*/ & ~/\{{{_S}"name"{_S}:{_S}"({names})"(?s:.*)/')
         if prompt.format is not None:
-            lines.append(f"answer: {self._format(prompt.format)}")
+            lines.append(f"answer: {await self._format(prompt.format)}")
         return "\n".join(lines) + "\n"
 
-    def _typed(self, functions: list[Function]) -> list[str]:
+    async def _typed(self, functions: list[Function]) -> list[str]:
         lines = ["call: " + " | ".join(f"OPEN{i} arguments{i} CLOSE" for i in range(len(functions)))]
         lines.append(r'wrapped: "<tool_call>\n" call "\n</tool_call>"')
         lines.append(rf"CLOSE: /{_S}\}}/")
         for i, one in enumerate(functions):
             name = re.escape(one.name)
             lines.append(rf'OPEN{i}: /\{{{_S}"name"{_S}:{_S}"{name}"{_S},{_S}"arguments"{_S}:{_S}/')
-            lines.append(f"arguments{i}: {self._arguments(one)}")
+            lines.append(f"arguments{i}: {await self._arguments(one)}")
         return lines
 
-    def _arguments(self, one: Function) -> str:
+    async def _arguments(self, one: Function) -> str:
         if one.free:
             return _strict(TEXT_INPUT)
         schema = one.parameters or _ANY_OBJECT
-        return _strict(schema) if one.strict else self._loose(schema)
+        return _strict(schema) if one.strict else await self._loose(schema)
 
-    def _format(self, wanted: JsonFormat) -> str:
+    async def _format(self, wanted: JsonFormat) -> str:
         schema = wanted.schema or _ANY_OBJECT
-        return _strict(schema) if wanted.strict else self._loose(schema)
+        return _strict(schema) if wanted.strict else await self._loose(schema)
 
-    def _loose(self, schema: dict[str, Any]) -> str:
+    async def _loose(self, schema: dict[str, Any]) -> str:
         """As much of a schema that is not strict as decoding can be held to; at least, that it is an object."""
         wanted = _json(schema, lenient=True)
-        return _strict(_ANY_OBJECT) if self._flaw(f"{_HEAD}start: {wanted}\n") else wanted
-
-
-def _flaw(grammar: str) -> str:
-    """Return what is wrong with a grammar, in a line; empty when nothing is."""
-    wrong, messages = LLMatcher.validate_grammar_with_warnings(grammar)
-    if not wrong:
-        return ""
-    lines = [line.strip() for line in (messages or ["it cannot be read"])[0].splitlines()]
-    said = [line for line in lines if line and not re.match(r"^\d+ \||^\^+$", line)]
-    return re.sub(r"^at \d+\(\d+\): ", "", " ".join(said)).rstrip(".")
+        return _strict(_ANY_OBJECT) if await self._flaw(f"{_HEAD}start: {wanted}\n") else wanted
 
 
 def _foreign(definition: str) -> str:

@@ -174,30 +174,35 @@ class LlamaModel:
 
         Raises Refused for a prompt that llama.cpp does not take, RuntimeError when it fails.
         """
-        thinking = request.thinking
+        thinking, earlier = request.thinking, request.earlier
+        if not request.limit:
+            thought, answer = (len(self._count(one, special=False)) for one in (earlier.thought, earlier.written))
+            return Done(request.id, "stop", len(request.tokens), 0, thought + answer, thought)
         if thinking is None:
-            return self._write(request, say)
-        thoughts: list[str] = []
+            return self._write(request, say, earlier.written)
+        thoughts = [earlier.thought]
 
         def think(piece: Piece) -> bool:
             thoughts.append(piece.text)
             return say(replace(piece, thought=True))
 
-        budget = min(thinking.limit, request.limit)
-        first = replace(request, limit=budget, stop=(thinking.ending,), grammar="", logprobs=None, logit_bias=())
-        thought = self._write(first, think)
+        if (earlier.thought or earlier.written) and not earlier.thinking:
+            thought = Done(request.id, "stop", 0, 0, len(self._count(earlier.thought, special=False)))
+        else:
+            budget = min(thinking.limit, request.limit)
+            first = replace(request, limit=budget, stop=(thinking.ending,), grammar="", logprobs=None, logit_bias=())
+            thought = self._write(first, think, earlier.thought)
         if thought.reason == "cancelled" or thought.output >= request.limit:
             return replace(thought, reasoning=thought.output)
-        between = self._count("".join(thoughts), special=False) + self._count(
-            thinking.closing, special=True, begin=False
-        )
+        over = "".join(thoughts) + (thinking.hurried if thought.reason == "length" else "")
+        closing = self._count(thinking.closing, special=True, begin=False)
         rest = replace(
             request,
-            tokens=request.tokens + between,
+            tokens=request.tokens + self._count(over, special=False) + closing,
             limit=request.limit - thought.output,
-            begun=request.begun + "".join(thoughts) + thinking.closing,
+            begun=request.begun + over + thinking.closing,
         )
-        answer = self._write(rest, say)
+        answer = self._write(rest, say, earlier.written)
         return replace(
             answer,
             input=len(request.tokens),
@@ -206,10 +211,10 @@ class LlamaModel:
             reasoning=thought.output,
         )
 
-    def _write(self, request: Generate, say: Callable[[Piece], bool]) -> Done:
-        """Answer the request's tokens, as often as llama.cpp drops the answer."""
-        said: list[str] = []
-        written: tuple[int, ...] = ()
+    def _write(self, request: Generate, say: Callable[[Piece], bool], before: str = "") -> Done:
+        """Answer the request's tokens, going on behind `before`, as often as llama.cpp drops the answer."""
+        said = [before]
+        written = self._count(before, special=False) if before else ()
 
         def hear(piece: Piece) -> bool:
             said.append(piece.text)
@@ -217,18 +222,18 @@ class LlamaModel:
 
         attempts = 1
         while True:
+            if len(written) >= request.limit:
+                return Done(request.id, "length", len(request.tokens), 0, request.limit)
             try:
                 end = self._complete(request, "".join(said), written, hear)
             except _Overflow:
                 # llama.cpp drops every running answer when a slot that it is about to reuse still holds its old prompt
                 # and the new ones find no room beside it. It has cleared them all by then: go on where we were.
                 # A grammar knows only answers from their beginning, so one that is half written cannot go on.
-                if attempts == _ATTEMPTS or (request.grammar and said):
+                if attempts == _ATTEMPTS or (request.grammar and any(said)):
                     raise
                 attempts += 1
                 written = self._count("".join(said), special=False)
-                if len(written) >= request.limit:
-                    return Done(request.id, "length", len(request.tokens), 0, request.limit)
             else:
                 cached = min(end.cached, len(request.tokens))
                 return Done(request.id, end.reason, len(request.tokens), cached, len(written) + end.output)

@@ -84,6 +84,13 @@ def render(prompt: Prompt, prompted: bool = False) -> tuple[Turn, ...]:
     return tuple(Turn(turn.speaker, turn.text, images=turn.images) for turn in turns)
 
 
+def render_said(prompt: Prompt) -> str:
+    """Return what was said of an answer that is gone on with, as the model wrote it or could have."""
+    kinds = {one.name: one.free for one in prompt.functions}
+    said = prompt.begun.said
+    return "\n".join(one if isinstance(one, str) else _call(one, kinds.get(one.name)) for one in said)
+
+
 def offered(prompt: Prompt) -> tuple[Function, ...]:
     """The functions that the model may call now."""
     choice = prompt.choice

@@ -61,12 +61,22 @@ class Thinking(Struct, frozen=True, array_like=True):
     hurried: str = ""
 
 
+class Earlier(Struct, frozen=True, array_like=True):
+    """The beginning of an answer that is gone on with: what was thought, whether that goes on, and what was written."""
+
+    thought: str = ""
+    thinking: bool = False
+    written: str = ""
+
+
 class Generate(Struct, frozen=True, kw_only=True, array_like=True, tag=3):
     """Answer these tokens with at most `limit` more, thoughts included; None leaves a setting to the model.
 
     `grammar` is what the answer may be, in LLGuidance's Lark dialect; empty for any text. `logprobs` asks for those of
     each token of the answer and of that many alternatives. Where there are images, the `turns`, and what the answer
-    begins with, are what is read, and `tokens` only count it.
+    begins with, are what is read, and `tokens` only count it. An answer that has an `earlier` beginning goes on behind
+    it; that counts in `limit` and in `Done`, and is not told again. A `grammar` is that of what follows it. With a
+    `limit` of 0, it is only counted.
     """
 
     id: int
@@ -84,6 +94,7 @@ class Generate(Struct, frozen=True, kw_only=True, array_like=True, tag=3):
     logprobs: int | None = None
     turns: tuple[Turn, ...] = ()
     begun: str = ""
+    earlier: Earlier = Earlier()
 
 
 class Cancel(Struct, frozen=True, array_like=True, tag=4):

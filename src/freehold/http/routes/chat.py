@@ -7,13 +7,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from freehold.core.principal import Principal
-from freehold.http.app import Path
 from freehold.http.body import read_json
 from freehold.http.endpoint import generation, json_object
+from freehold.http.paths import Path
 from freehold.http.query import read_query
 from freehold.services.answering import Answering
 from freehold.services.completions import Completions
 from freehold.surfaces.chat import CHAT
+from freehold.surfaces.chat.request import ChatBody
 from freehold.surfaces.chat.stored import UpdateBody
 from freehold.surfaces.common import Metadata
 from freehold.surfaces.decode import Decoder
@@ -64,10 +65,10 @@ def paths(answering: Answering, completions: Completions, max_body: int) -> list
         return json_object(page)
 
     return [
-        Path("POST", "/v1/chat/completions", generation(CHAT, answering, max_body)),
-        Path("GET", "/v1/chat/completions", list_completions),
+        Path("POST", "/v1/chat/completions", generation(CHAT, answering, max_body), ChatBody),
+        Path("GET", "/v1/chat/completions", list_completions, query=ListQuery),
         Path("GET", "/v1/chat/completions/{completion_id}", retrieve),
-        Path("POST", "/v1/chat/completions/{completion_id}", update),
+        Path("POST", "/v1/chat/completions/{completion_id}", update, UpdateBody),
         Path("DELETE", "/v1/chat/completions/{completion_id}", delete),
-        Path("GET", "/v1/chat/completions/{completion_id}/messages", messages),
+        Path("GET", "/v1/chat/completions/{completion_id}/messages", messages, query=MessagesQuery),
     ]

@@ -7,9 +7,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from freehold.core.principal import Principal
-from freehold.http.app import Path
 from freehold.http.body import read_json
 from freehold.http.endpoint import json_object
+from freehold.http.paths import Path
 from freehold.http.query import read_query
 from freehold.services.conversations import Conversations
 from freehold.surfaces.conversations import AddBody, CreateBody, UpdateBody, parse_add, parse_create
@@ -56,9 +56,9 @@ def _whole(conversations: Conversations, max_body: int) -> list[Path]:
         return json_object(await conversations.delete(who, request.path_params["conversation_id"]))
 
     return [
-        Path("POST", "/v1/conversations", create),
+        Path("POST", "/v1/conversations", create, CreateBody),
         Path("GET", "/v1/conversations/{conversation_id}", retrieve),
-        Path("POST", "/v1/conversations/{conversation_id}", update),
+        Path("POST", "/v1/conversations/{conversation_id}", update, UpdateBody),
         Path("DELETE", "/v1/conversations/{conversation_id}", delete),
     ]
 
@@ -86,9 +86,9 @@ def _items(conversations: Conversations, max_body: int) -> list[Path]:
         return json_object(await conversations.delete_item(who, *_ids(request)))
 
     return [
-        Path("POST", "/v1/conversations/{conversation_id}/items", add),
-        Path("GET", "/v1/conversations/{conversation_id}/items", list_items),
-        Path("GET", "/v1/conversations/{conversation_id}/items/{item_id}", retrieve),
+        Path("POST", "/v1/conversations/{conversation_id}/items", add, AddBody, IncludeQuery),
+        Path("GET", "/v1/conversations/{conversation_id}/items", list_items, query=ListQuery),
+        Path("GET", "/v1/conversations/{conversation_id}/items/{item_id}", retrieve, query=IncludeQuery),
         Path("DELETE", "/v1/conversations/{conversation_id}/items/{item_id}", delete),
     ]
 

@@ -4,8 +4,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from freehold.core.principal import Principal
-from freehold.http.app import Path
 from freehold.http.endpoint import json_object
+from freehold.http.paths import Path
 from freehold.services.models import Models
 
 

@@ -9,20 +9,28 @@ from starlette.responses import Response
 from freehold.core.errors import Invalid
 from freehold.core.ids import Mint, random_id
 from freehold.core.principal import Principal
-from freehold.http.app import Path
 from freehold.http.body import read_json
 from freehold.http.endpoint import generation, json_object
 from freehold.http.lanes import responses_socket
+from freehold.http.paths import Path
 from freehold.http.query import read_query
 from freehold.http.sse import EventStream, each, unless_gone
 from freehold.http.websocket import SocketPath
 from freehold.services.answering import Answering
+from freehold.services.background import Background
 from freehold.services.responses import Responses
 from freehold.surfaces.common import OBFUSCATION
 from freehold.surfaces.decode import Decoder
 from freehold.surfaces.responses import RESPONSES
 from freehold.surfaces.responses.objects import InputTokens
-from freehold.surfaces.responses.request import CompactBody, CountBody, Include, parse_compact, parse_count
+from freehold.surfaces.responses.request import (
+    CompactBody,
+    CountBody,
+    Include,
+    ResponseBody,
+    parse_compact,
+    parse_count,
+)
 
 
 class RetrieveQuery(Struct, frozen=True, forbid_unknown_fields=True):
@@ -30,7 +38,7 @@ class RetrieveQuery(Struct, frozen=True, forbid_unknown_fields=True):
 
     include: list[Include] | None = None
     include_obfuscation: bool | None = None
-    starting_after: Annotated[int, Meta(ge=0)] | None = None
+    starting_after: Annotated[int, Meta(ge=0, le=2**31 - 1)] | None = None
     stream: bool | None = None
 
 
@@ -48,15 +56,19 @@ def sockets(answering: Answering, mint: Mint, max_body: int) -> list[SocketPath]
     return [SocketPath("/v1/responses", responses_socket(answering, mint, max_body))]
 
 
-def paths(answering: Answering, responses: Responses, max_body: int) -> list[Path]:
+def paths(answering: Answering, responses: Responses, background: Background, max_body: int) -> list[Path]:
     """The paths of the resource. `max_body` is in bytes."""
 
     async def retrieve(request: Request, who: Principal) -> Response:
         query = read_query(request, RetrieveQuery)
         response_id = request.path_params["response_id"]
         if query.stream:
-            pad = None if query.include_obfuscation is False else random_id("")[:OBFUSCATION]
-            return EventStream(each(await responses.replay(who, response_id, query.starting_after, pad)))
+            padded = query.include_obfuscation is not False
+            frames = await background.journal.follow(who, response_id, query.starting_after, padded)
+            if frames is None:
+                pad = random_id("")[:OBFUSCATION] if padded else None
+                frames = each(await responses.replay(who, response_id, query.starting_after, pad))
+            return EventStream(frames)
         if query.starting_after is not None:
             raise Invalid(
                 "The 'starting_after' parameter is only allowed when 'stream' is enabled.", None, "starting_after"
@@ -67,7 +79,9 @@ def paths(answering: Answering, responses: Responses, max_body: int) -> list[Pat
         return json_object(await responses.delete(who, request.path_params["response_id"]))
 
     async def cancel(request: Request, who: Principal) -> Response:
-        return json_object(await responses.cancel(who, request.path_params["response_id"], answering.running))
+        response_id = request.path_params["response_id"]
+        await background.cancel(who, response_id)
+        return json_object(await responses.cancel(who, response_id, answering.running))
 
     async def input_items(request: Request, who: Principal) -> Response:
         query = read_query(request, ListQuery)
@@ -89,11 +103,11 @@ def paths(answering: Answering, responses: Responses, max_body: int) -> list[Pat
         return json_object(await unless_gone(request.receive, answering.compact(who, RESPONSES, ask)))
 
     return [
-        Path("POST", "/v1/responses/compact", compact),
-        Path("POST", "/v1/responses", generation(RESPONSES, answering, max_body)),
-        Path("POST", "/v1/responses/input_tokens", input_tokens),
-        Path("GET", "/v1/responses/{response_id}", retrieve),
+        Path("POST", "/v1/responses/compact", compact, CompactBody),
+        Path("POST", "/v1/responses", generation(RESPONSES, answering, max_body, background), ResponseBody),
+        Path("POST", "/v1/responses/input_tokens", input_tokens, CountBody),
+        Path("GET", "/v1/responses/{response_id}", retrieve, query=RetrieveQuery),
         Path("DELETE", "/v1/responses/{response_id}", delete),
         Path("POST", "/v1/responses/{response_id}/cancel", cancel),
-        Path("GET", "/v1/responses/{response_id}/input_items", input_items),
+        Path("GET", "/v1/responses/{response_id}/input_items", input_items, query=ListQuery),
     ]

@@ -31,11 +31,7 @@ def upgrade(connection: Connection) -> None:
     Raises StorageFailed for a database that a newer program made.
     """
     at = revision(connection)
-    if at is not None and at not in VERSIONS:
-        raise StorageFailed(
-            f"The database is at schema {at}, made by a newer Freehold than this one (which knows up to {HEAD}). "
-            "Install the newer Freehold, or use another data folder."
-        )
+    _refuse_newer(at)
     missing = [one for one in VERSIONS if at is None or one > at]
     for one in missing:
         VERSIONS[one](connection)
@@ -44,6 +40,22 @@ def upgrade(connection: Connection) -> None:
         connection.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": HEAD})
     elif missing:
         connection.execute(text("UPDATE alembic_version SET version_num = :head"), {"head": HEAD})
+
+
+def refuse_others(at: str | None) -> None:
+    """Raise StorageFailed for the schema of an older or a newer program, or none."""
+    _refuse_newer(at)
+    if at != HEAD:
+        state = "has no tables yet" if at is None else f"is at schema {at}, and this Freehold needs {HEAD}"
+        raise StorageFailed(f"The database {state}. Run `freehold migrate`.")
+
+
+def _refuse_newer(at: str | None) -> None:
+    if at is not None and at not in VERSIONS:
+        raise StorageFailed(
+            f"The database is at schema {at}, made by a newer Freehold than this one (which knows up to {HEAD}). "
+            "Install the newer Freehold, or use another database."
+        )
 
 
 def revision(connection: Connection) -> str | None:

@@ -33,6 +33,7 @@ _one = (completions.c.id == bindparam("id"), completions.c.project == bindparam(
 _ADD = insert(completions)
 _ADD_METADATA = insert(completion_metadata)
 _GET = select(completions.c.number, completions.c.body).where(*_one)
+_HOLD = _GET.with_for_update(key_share=True)  # or two that replace the metadata at once would both add theirs
 _MESSAGES = select(completions.c.messages).where(*_one)
 _METADATA = (
     select(_own.completion, _own.key, _own.value)
@@ -67,7 +68,7 @@ class CompletionRows:
         """Replace the metadata and return the completion; None when there is none."""
 
         def work(connection: Connection) -> Kept | None:
-            if _get(connection, project, completion_id) is None:
+            if connection.execute(_HOLD, {"id": completion_id, "project": project}).first() is None:
                 return None
             connection.execute(_DELETE_METADATA, {"id": completion_id})
             for statement, rows in _metadata_rows(completion_id, metadata):

@@ -28,6 +28,7 @@ _items = conversation_items.c
 _inside = _items.conversation == bindparam("id")
 _one = (conversations.c.id == bindparam("id"), conversations.c.project == bindparam("project"))
 _GET = select(*(conversations.c[name] for name in ConversationRow.__struct_fields__)).where(*_one)
+_HOLD = _GET.with_for_update(key_share=True)  # or two that add items at once would put them into the same places
 _ADD = insert(conversations)
 _UPDATE = (
     update(conversations)
@@ -48,8 +49,7 @@ def append(connection: Connection, project: str, conversation_id: str, rows: Seq
 
     A conversation that is not there, because it was deleted meanwhile, is left so.
     """
-    sought = {"id": conversation_id, "project": project}
-    if connection.execute(_GET, sought).first() is None:
+    if connection.execute(_HOLD, {"id": conversation_id, "project": project}).first() is None:
         return
     new = {row.id: row for row in rows}
     for known in connection.execute(_KNOWN, {"id": conversation_id, "ids": list(new)}).scalars():
@@ -102,7 +102,7 @@ class ConversationRows:
         sought = {"id": conversation_id, "project": project}
 
         def work(connection: Connection) -> bool:
-            if _get(connection, sought) is None:
+            if connection.execute(_HOLD, sought).first() is None:
                 return False
             _refuse_known(connection, conversation_id, rows)
             _put(connection, conversation_id, rows)

@@ -10,10 +10,11 @@ from typing import Literal
 from msgspec import Struct
 from sqlalchemy import Connection, bindparam, delete, insert, literal, not_, or_, select, tuple_
 
-from freehold.core.errors import Invalid
+from freehold.core.errors import Conflict, Invalid
 from freehold.storage.database import Database, Rows
 from freehold.storage.repos.conversations import append
 from freehold.storage.repos.items import ItemRow
+from freehold.storage.repos.jobs import drop
 from freehold.storage.tables import items, responses
 
 
@@ -28,6 +29,9 @@ class ResponseRow(Struct, frozen=True, kw_only=True):
     model: str
     body: bytes
 
+
+UNDER_WAY = ("queued", "in_progress")
+"""What a response is that has not ended."""
 
 _one = (responses.c.id == bindparam("id"), responses.c.project == bindparam("project"))
 _before = responses.alias("before")
@@ -58,6 +62,7 @@ _AT = select(items.c.response, items.c.position, items.c.body).where(
     tuple_(items.c.response, items.c.position).in_(bindparam("places", expanding=True))
 )
 _GET = select(*(responses.c[name] for name in ResponseRow.__struct_fields__)).where(*_one)
+_STATUS = select(responses.c.status).where(*_one)
 _OUTPUT = (
     select(items.c.id, items.c.body)
     .where(items.c.response == bindparam("id"), items.c.output)
@@ -79,7 +84,7 @@ class ResponseRows:
 
         Nothing checks `previous`: one that was deleted meanwhile leaves a link that `history` reports as broken.
         """
-        await self._database.insert(*_rows(row, inputs, outputs))
+        await self._database.insert(*rows_of(row, inputs, outputs))
 
     async def add_turn(
         self, row: ResponseRow, inputs: Sequence[ItemRow], outputs: Sequence[ItemRow], conversation: str, stored: bool
@@ -91,7 +96,7 @@ class ResponseRows:
 
         def work(connection: Connection) -> None:
             append(connection, row.project, conversation, [*inputs, *outputs])
-            for statement, values in _rows(row, inputs, outputs) if stored else ():
+            for statement, values in rows_of(row, inputs, outputs) if stored else ():
                 connection.execute(statement, values)
 
         await self._database.write(work)
@@ -110,14 +115,19 @@ class ResponseRows:
         return await self._database.read(work)
 
     async def delete(self, project: str, response_id: str) -> bool:
-        """Delete a response and its items; False when there is none."""
+        """Delete a response, its items, its journal and the job that makes it; False when there is none."""
         sought = {"id": response_id, "project": project}
-        return await self._database.write(lambda connection: connection.execute(_DELETE, sought).rowcount > 0)
+
+        def work(connection: Connection) -> bool:
+            drop(connection, project, response_id)
+            return connection.execute(_DELETE, sought).rowcount > 0
+
+        return await self._database.write(work)
 
     async def history(self, project: str, response_id: str) -> list[ItemRow] | None:
         """Return every item of the chain that ends at a response, oldest first.
 
-        None when the response, or one before it, is not there.
+        None when the response, or one before it, is not there. Raises Conflict when it has not ended.
         """
         sought = {"id": response_id, "project": project}
 
@@ -125,6 +135,13 @@ class ResponseRows:
             found = connection.execute(_HISTORY, sought).all()
             if not found or found[0].previous is not None:
                 return None
+            if connection.execute(_STATUS, sought).scalar() in UNDER_WAY:
+                raise Conflict(
+                    f"Previous response with id '{response_id}' has not ended yet: wait until it is neither queued nor "
+                    "in progress.",
+                    "previous_response_in_progress",
+                    "previous_response_id",
+                )
             return [ItemRow(item_id, body) for _, item_id, body in found if item_id is not None]
 
         return await self._database.read(work)
@@ -162,7 +179,8 @@ class ResponseRows:
         return await self._database.read(work)
 
 
-def _rows(row: ResponseRow, inputs: Sequence[ItemRow], outputs: Sequence[ItemRow]) -> list[Rows]:
+def rows_of(row: ResponseRow, inputs: Sequence[ItemRow], outputs: Sequence[ItemRow]) -> list[Rows]:
+    """What is to be inserted to store a response with its items."""
     values = {name: getattr(row, name) for name in ResponseRow.__struct_fields__}
     kept = [
         {"response": row.id, "position": position, "output": output, "id": item.id, "body": item.body}

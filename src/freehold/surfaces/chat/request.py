@@ -20,7 +20,7 @@ from freehold.core.items import (
 from freehold.core.items import Refusal as RefusalPart
 from freehold.core.prompt import Ask, Choice, Effort, Function, JsonFormat, Sampling, Thoughts, Verbosity
 from freehold.surfaces.chat.media import AudioPart, FilePart, ImagePart, media
-from freehold.surfaces.chat.tools import parse_choice, parse_function_call, parse_functions, parse_tools
+from freehold.surfaces.chat.tools import Tool, parse_choice, parse_function_call, parse_functions, parse_tools
 from freehold.surfaces.common import (
     Bias,
     Identifier,
@@ -201,7 +201,7 @@ class ChatBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     stream_options: StreamOptions | None = None
     temperature: Temperature | None = None
     tool_choice: str | dict[str, Any] | None = None
-    tools: list[dict[str, Any]] | None = None
+    tools: list[Tool] | None = None
     top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
     top_p: TopP | None = None
     user: str | None = None

@@ -9,7 +9,7 @@ from freehold.core.prompt import Choice, Function
 from freehold.surfaces.decode import read
 from freehold.surfaces.tools import FunctionBody, Name, PlainFormat, choice, choice_mode, custom, function, unique
 
-Tool = dict[str, Any]
+Tool = Annotated[dict[str, Any], Meta(extra_json_schema={"$ref": "#/components/schemas/ChatTool"})]
 
 
 class FunctionTool(Struct, frozen=True, forbid_unknown_fields=True, tag="function"):

@@ -20,7 +20,8 @@ def begin(body: ResponseBody, stamp: Stamp) -> Response:
     return Response(
         id=stamp.id,
         created_at=stamp.created,
-        status="in_progress",
+        status="queued" if body.background else "in_progress",
+        background=body.background is True,
         conversation=msgspec.UNSET if conversation is None else ConversationRef(conversation),
         model=body.model or served.name,
         instructions=body.instructions,

@@ -125,6 +125,13 @@ class Created(Struct, frozen=True, tag="response.created"):
     sequence_number: int
 
 
+class Queued(Struct, frozen=True, tag="response.queued"):
+    """A background response waits for its turn."""
+
+    response: Response
+    sequence_number: int
+
+
 class InProgress(Struct, frozen=True, tag="response.in_progress"):
     """Work has begun."""
 
@@ -156,7 +163,7 @@ class Failed(Struct, frozen=True, tag="response.failed"):
 class ItemAdded(Struct, frozen=True, tag="response.output_item.added"):
     """An output item begins."""
 
-    item: Item
+    item: Opening
     output_index: int
     sequence_number: int
 
@@ -164,7 +171,7 @@ class ItemAdded(Struct, frozen=True, tag="response.output_item.added"):
 class ItemDone(Struct, frozen=True, tag="response.output_item.done"):
     """An output item is final."""
 
-    item: Item
+    item: Opening
     output_index: int
     sequence_number: int
 
@@ -355,6 +362,7 @@ class Compacted(Struct, frozen=True, kw_only=True):
 _encoder = msgspec.json.Encoder()
 EVENTS: tuple[type[Struct], ...] = (
     Created,
+    Queued,
     InProgress,
     Completed,
     Incomplete,

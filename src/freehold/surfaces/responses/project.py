@@ -47,15 +47,19 @@ _BLANK: Mapping[Growth, OutputText | Refusal | ReasoningText] = {
 
 def project(body: ResponseBody, stamp: Stamp) -> Projection:
     """Begin the projection of one request's run."""
-    obfuscated = body.stream_options is None or body.stream_options.include_obfuscation
-    return ResponseProjection(begin(body, stamp), stamp.clock, stamp.pad if obfuscated else None)
+    return ResponseProjection(begin(body, stamp), stamp.clock, stamp.pad if obfuscated(body) else None)
+
+
+def obfuscated(body: ResponseBody) -> bool:
+    """Whether the deltas of the stream are padded."""
+    return body.stream_options is None or body.stream_options.include_obfuscation
 
 
 def replay(response: Response, pad: str | None) -> Iterator[Struct]:
     """The stream events of a response that has ended, each text in one delta."""
     begun = replace(
         response,
-        status="in_progress",
+        status="queued" if response.background else "in_progress",
         output=(),
         usage=None,
         completed_at=None,
@@ -88,11 +92,12 @@ class ResponseProjection:
         self._response = begun
 
     def start(self) -> Iterable[Struct]:
-        """`response.created` and `response.in_progress`."""
-        return (
-            objects.Created(self._response, self._numbers()),
-            objects.InProgress(self._response, self._numbers()),
-        )
+        """`response.created` and `response.in_progress`; between them `response.queued`, where it is."""
+        yield objects.Created(self._response, self._numbers())
+        if self._response.status == "queued":
+            yield objects.Queued(self._response, self._numbers())
+            self._response = replace(self._response, status="in_progress")
+        yield objects.InProgress(self._response, self._numbers())
 
     def push(self, event: Event) -> Iterable[Struct]:
         """Fold one event and return its stream events."""

@@ -36,7 +36,7 @@ from freehold.surfaces.common import (
 )
 from freehold.surfaces.decode import Decoder
 from freehold.surfaces.responses.media import check_sources, places
-from freehold.surfaces.responses.tools import parse_choice, parse_tools
+from freehold.surfaces.responses.tools import Tool, parse_choice, parse_tools
 from freehold.surfaces.schema import json_format
 
 Include = Literal[
@@ -53,6 +53,10 @@ Include = Literal[
 
 DEFAULT_COMPACTION = 16_384
 """The compaction threshold of an entry that names none, in tokens."""
+
+GivenItem = Annotated[Raw, Meta(extra_json_schema={"$ref": "#/components/schemas/InputItem"})]
+GivenPart = Annotated[Raw, Meta(extra_json_schema={"$ref": "#/components/schemas/InputPart"})]
+"""Decoded later, each by its own kind; the OpenAPI document says what they are."""
 
 
 class StreamOptions(Struct, frozen=True, forbid_unknown_fields=True):
@@ -112,7 +116,7 @@ class ResponseBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Every documented parameter of `responses.create`."""
 
     model: str | None = None
-    input: str | list[Raw] | None = None
+    input: str | list[GivenItem] | None = None
     instructions: str | None = None
     background: bool | None = None
     context_management: Annotated[list[ContextManagement], Meta(min_length=1)] | None = None
@@ -137,7 +141,7 @@ class ResponseBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     temperature: Temperature | None = None
     text: TextOptions | None = None
     tool_choice: str | dict[str, Any] | None = None
-    tools: list[dict[str, Any]] | None = None
+    tools: list[Tool] | None = None
     top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None
     top_p: TopP | None = None
     truncation: Literal["auto", "disabled"] | None = None
@@ -145,7 +149,6 @@ class ResponseBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 _INERT: dict[str, tuple[Any, ...]] = {
-    "background": (False,),
     "moderation": (),
     "prompt_cache_options": (),
     "prompt_cache_retention": ("in_memory",),
@@ -161,6 +164,12 @@ def parse(body: ResponseBody) -> Ask:
     """
     refuse(body, _INERT)
     refuse_stream_options(body.stream, body.stream_options)
+    if body.background and body.store is False:
+        raise Invalid(
+            "Background responses have to be stored: 'background' cannot be used where 'store' is false.",
+            "invalid_value",
+            "background",
+        )
     offered = parse_tools(body.tools)
     items = () if body.input is None else parse_items(body.input, "input")
     return Ask(
@@ -191,7 +200,7 @@ class CountBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Every documented parameter of `responses.input_tokens.count`."""
 
     model: str | None = None
-    input: LongText | list[Raw] | None = None
+    input: LongText | list[GivenItem] | None = None
     instructions: str | None = None
     conversation: str | ConversationParam | None = None
     parallel_tool_calls: bool | None = None
@@ -200,7 +209,7 @@ class CountBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reasoning: Reasoning | None = None
     text: TextOptions | None = None
     tool_choice: str | dict[str, Any] | None = None
-    tools: list[dict[str, Any]] | None = None
+    tools: list[Tool] | None = None
     truncation: Literal["auto", "disabled"] | None = None
 
 
@@ -233,7 +242,7 @@ class CompactBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """Every documented parameter of `responses.compact`."""
 
     model: str | None
-    input: LongText | list[Raw] | None = None
+    input: LongText | list[GivenItem] | None = None
     instructions: str | None = None
     previous_response_id: str | None = None
     prompt_cache_key: Identifier | None = None
@@ -313,17 +322,19 @@ class _Peek(Struct):
     role: str | None = None
 
 
-class _InputMessage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class InputMessage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A message as it is sent; without a `type`, an item is one."""
+
     type: Literal["message"] = "message"
     id: str | None = None
     status: Status | None = None
     role: Role
-    content: str | tuple[Raw, ...]
+    content: str | tuple[GivenPart, ...]
     phase: Phase | None = None
 
 
 _peek: Decoder[_Peek] = Decoder(_Peek)
-_message: Decoder[_InputMessage] = Decoder(_InputMessage)
+_message: Decoder[InputMessage] = Decoder(InputMessage)
 _input_text: Decoder[InputText] = Decoder(InputText)
 _output_text: Decoder[OutputText] = Decoder(OutputText)
 _refusal: Decoder[Refusal] = Decoder(Refusal)

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from freehold.core.deltas import CallArgs, CallStart, Text
-from freehold.core.prompt import Call, Choice, Function, Image, JsonFormat, Prompt, Turn
+from freehold.core.prompt import Begun, Call, Choice, Function, Image, JsonFormat, Prompt, Turn
 from freehold.engines.parsers.calls import Calls
-from freehold.engines.parsers.render import TEXT_INPUT, offered, render
+from freehold.engines.parsers.render import TEXT_INPUT, offered, render, render_said
 
 ADD = Function(name="add", description="Adds.", parameters={"type": "object", "properties": {"a": {"type": "integer"}}})
 SHELL = Function(name="shell", free="text")
@@ -160,3 +160,18 @@ def test_earlier_calls_are_written_as_the_parser_reads_them(made: list[tuple[str
 def test_a_call_of_a_custom_tool_that_is_gone_is_written_as_any_text() -> None:
     text = rendered(HI, Turn("assistant", "", (Call("c", "gone", 'a "b"', free=True),)))[-1].text
     assert text == '<tool_call>\n{"name": "gone", "arguments": {"input":"a \\"b\\""}}\n</tool_call>'
+
+
+@given(st.lists(st.one_of(st.text("ab {}<`\n", min_size=1), st.sampled_from(["add", "shell", "sql"])), max_size=4))
+def test_what_was_said_reads_back_as_what_was_told(said: list[str]) -> None:
+    inputs = {"add": '{"a": 1}', "shell": 'ls "x"\n', "sql": "SELECT 1"}
+    begun = tuple(Call("call_1", one, inputs[one], one != "add") if one in inputs else one.strip() for one in said)
+    begun = tuple(one for one in begun if one)
+    prompt = Prompt(model="m", turns=(HI,), functions=ALL, begun=Begun(said=begun))
+    calls, found = Calls(ALL), []
+    for one in (*calls.feed(render_said(prompt)), *calls.end()):
+        if isinstance(one, CallStart):
+            found.append([one.name, ""])
+        elif isinstance(one, CallArgs):
+            found[-1][1] += one.text
+    assert found == [[one.name, one.arguments] for one in begun if isinstance(one, Call)]

@@ -9,13 +9,14 @@ import pytest
 from freehold.core.errors import Invalid
 from freehold.storage.database import open_database
 from freehold.storage.repos.completions import CompletionRow, CompletionRows, Kept
+from tests.databases import database_url
 
 
 def with_rows(folder: Path, work: Callable[[CompletionRows], Awaitable[None]]) -> None:
     """Run `work` on the completions of a new database."""
 
     async def main() -> None:
-        async with open_database("sqlite:///freehold.db", folder) as database:
+        async with open_database(database_url(folder), folder) as database:
             await work(CompletionRows(database))
 
     asyncio.run(main())

@@ -12,13 +12,14 @@ from freehold.storage.database import open_database
 from freehold.storage.repos.conversations import ConversationRow, ConversationRows
 from freehold.storage.repos.items import ItemRow
 from freehold.storage.repos.responses import ResponseRow, ResponseRows
+from tests.databases import database_url
 
 
 def with_rows(folder: Path, work: Callable[[ConversationRows, ResponseRows], Awaitable[None]]) -> None:
     """Run `work` on the conversations and responses of a new database."""
 
     async def main() -> None:
-        async with open_database("sqlite:///freehold.db", folder) as database:
+        async with open_database(database_url(folder), folder) as database:
             await work(ConversationRows(database), ResponseRows(database))
 
     asyncio.run(main())

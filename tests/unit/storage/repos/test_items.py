@@ -7,6 +7,7 @@ from freehold.storage.database import open_database
 from freehold.storage.repos.conversations import ConversationRow, ConversationRows
 from freehold.storage.repos.items import ItemRow, ItemRows
 from freehold.storage.repos.responses import ResponseRow, ResponseRows
+from tests.databases import database_url
 
 
 def test_items_of_responses_and_conversations_are_found_by_their_project(tmp_path: Path) -> None:
@@ -14,7 +15,7 @@ def test_items_of_responses_and_conversations_are_found_by_their_project(tmp_pat
     conversation = ConversationRow(id="c", project="p", created=1, metadata=b"{}")
 
     async def main() -> None:
-        async with open_database("sqlite:///freehold.db", tmp_path) as database:
+        async with open_database(database_url(tmp_path), tmp_path) as database:
             await ResponseRows(database).add(response, [ItemRow("in", b"1")], [ItemRow("out", b"2")])
             await ConversationRows(database).add(conversation, [ItemRow("said", b"3")])
             rows = ItemRows(database)

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from freehold.storage.database import open_database
 from freehold.storage.repos.keys import KeyRow, KeyRows
+from tests.databases import database_url
 
 
 def key(name: str, created: int) -> KeyRow:
@@ -25,7 +26,7 @@ def test_keys_are_found_listed_and_revoked(tmp_path: Path) -> None:
     young, old, boss = key("young", 30), key("old", 10), key("boss", 20)
 
     async def main() -> None:
-        async with open_database("sqlite:///freehold.db", tmp_path) as database:
+        async with open_database(database_url(tmp_path), tmp_path) as database:
             rows = KeyRows(database)
             for row in (young, old, boss):
                 await rows.add(row)

@@ -10,13 +10,14 @@ from freehold.core.errors import Invalid, StorageFailed
 from freehold.storage.database import open_database
 from freehold.storage.repos.items import ItemRow
 from freehold.storage.repos.responses import ResponseRow, ResponseRows
+from tests.databases import database_url
 
 
 def with_rows(folder: Path, work: Callable[[ResponseRows], Awaitable[None]]) -> None:
     """Run `work` on the responses of a new database."""
 
     async def main() -> None:
-        async with open_database("sqlite:///freehold.db", folder) as database:
+        async with open_database(database_url(folder), folder) as database:
             await work(ResponseRows(database))
 
     asyncio.run(main())

@@ -233,6 +233,7 @@ INVALID = [
     ({"reasoning": {"summary": "long"}}, "invalid_value", "reasoning.summary"),
     ({"top_logprobs": 21}, "integer_above_max_value", "top_logprobs"),
     ({"include": ["everything"]}, "invalid_value", "include[0]"),
+    ({"background": True, "store": False}, "invalid_value", "background"),
     ({"context_management": []}, "array_below_min_length", "context_management"),
     ({"prompt": {"version": "1"}}, "missing_required_parameter", "prompt.id"),
 ]
@@ -246,7 +247,6 @@ def test_bad_input_names_its_path(body: dict[str, object], code: str, param: str
 
 
 UNSUPPORTED = [
-    ({"background": True}, "background"),
     ({"moderation": {"model": "m"}}, "moderation"),
     ({"prompt_cache_options": {}}, "prompt_cache_options"),
     ({"prompt_cache_retention": "24h"}, "prompt_cache_retention"),

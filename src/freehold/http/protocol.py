@@ -1,0 +1,111 @@
+"""uvicorn's HTTP/1.1 protocol, with an end to what a client may send slowly, at length or malformed."""
+
+import asyncio
+from typing import Literal
+
+import msgspec
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from freehold.core.errors import Invalid
+from freehold.surfaces.errors import envelope
+
+LONGEST_HEAD = 65_536
+PATIENCE = 30.0
+_CHUNKING = 8  # bytes, at most, that a byte of the body takes: six where each is a chunk
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """One connection.
+
+    The head of a request has at most LONGEST_HEAD bytes (and what a read brings beyond them) and is complete within
+    PATIENCE seconds; of its body, something comes every PATIENCE seconds, and what stands around its chunks is no
+    longer than the head may be. What is no HTTP is answered with a 400 in OpenAI's envelope.
+    """
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for a request."""
+        super().connection_made(transport)
+        self._reading: Literal["head", "body", "nothing", "in vain"] = "head"
+        self._length = self._taken = 0
+        self._since = self.loop.time()
+        self._watch = self.loop.call_later(PATIENCE, self._check)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        self._watch.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Read what came."""
+        if self._reading == "in vain":
+            return
+        before = self._reading
+        super().data_received(data)
+        self._length += len(data) if self._reading == before else 0
+        if self._length - _CHUNKING * self._taken > LONGEST_HEAD:
+            if self._reading == "head":
+                self._refuse(431, "Request Header Fields Too Large", "The URL and headers of the request are too long.")
+            elif self._reading == "body":
+                self._refuse(400, "Bad Request", "There is too much between the chunks of the request's body.")
+
+    def handle_websocket_upgrade(self) -> None:
+        """Leave the connection to another protocol."""
+        self._reading = "nothing"
+        self._watch.cancel()
+        super().handle_websocket_upgrade()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what cannot be read."""
+        self._refuse(400, "Bad Request", msg)
+
+    def on_message_begin(self) -> None:
+        """The first byte of a request was read."""
+        super().on_message_begin()
+        self._reading, self._length, self._taken, self._since = "head", 0, 0, self.loop.time()
+
+    def on_headers_complete(self) -> None:
+        """The whole head of a request was read."""
+        self._reading, self._length = "body", 0
+        super().on_headers_complete()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header was read; what comes behind the body as one is nothing to anybody."""
+        if self._reading == "head":
+            super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body was read."""
+        self._taken += len(body)
+        if not self.cycle.response_complete:
+            self._since = self.loop.time()
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The last byte of a request was read."""
+        self._reading = "nothing"
+        super().on_message_complete()
+
+    def _check(self) -> None:
+        now = self.loop.time()
+        if self.flow.read_paused:
+            self._since = now
+        if self._reading != "nothing" and now - self._since >= PATIENCE:
+            self.transport.close()
+        else:
+            self._watch = self.loop.call_later(PATIENCE, self._check)
+
+    def _refuse(self, status: int, reason: str, message: str) -> None:
+        """Answer the request that is being read, unless another answer comes first, and end the connection."""
+        busy = self.cycle is not None and not self.cycle.response_complete
+        second = busy and (bool(self.pipeline) or self._reading != "body" or self.cycle.response_started)
+        self._reading = "in vain"
+        if second:
+            self.transport.close()
+            return
+        if busy:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        body = msgspec.json.encode(envelope(Invalid(message, "invalid_request")))
+        head = f"HTTP/1.1 {status} {reason}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
+        self.transport.write(head.encode() + b"connection: close\r\n\r\n" + body)
+        self.transport.write_eof()  # closed with more to read, it would be reset, and the answer lost

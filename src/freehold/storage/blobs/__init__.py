@@ -1,0 +1,1 @@
+"""The blob stores: a folder of this machine, and S3."""

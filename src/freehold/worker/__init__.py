@@ -1,0 +1,1 @@
+"""Floor 3: claims jobs and hands them to the services."""
