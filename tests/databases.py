@@ -8,7 +8,6 @@ import atexit
 import os
 import pwd
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
@@ -30,6 +29,7 @@ POSTGRESQL = os.environ.get("FREEHOLD_TEST_DATABASE", "sqlite") == "postgresql"
 SQLITE = "sqlite:///freehold.db"
 PASSWORD = "never-to-be-seen"
 READY_SECONDS = 60.0
+_WHILE_WE_LIVE = '"$@" & read -r _; kill -QUIT $!; wait'  # the pipe is closed when we stop it, and when we are killed
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -105,7 +105,8 @@ class Server:
         options = [f"-c{name}={value}" for name, value in (_SETTINGS | {"port": str(self.port)}).items()]
         with log.open("ab") as output:
             self.process = subprocess.Popen(
-                [self.programs / "postgres", "-D", self.folder / "data", *options],
+                ["sh", "-c", _WHILE_WE_LIVE, "sh", self.programs / "postgres", "-D", self.folder / "data", *options],
+                stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,
                 cwd=self.folder,
@@ -127,8 +128,7 @@ class Server:
     def stop(self) -> None:
         """End it at once, as a crash would: it recovers when it is started again."""
         if self.process is not None:
-            self.process.send_signal(signal.SIGQUIT)
-            self.process.wait(READY_SECONDS)
+            self.process.communicate(timeout=READY_SECONDS)
             self.process = None
 
     @contextmanager
@@ -200,8 +200,11 @@ def _programs(folder: Path) -> Path:
     try:
         subprocess.run([installed[0] / "postgres", "-V"], check=True, capture_output=True, user=_account(), cwd="/")
     except (PermissionError, FileNotFoundError):
-        shutil.copytree(installed[0].parent, folder / "programs")
-        return folder / "programs/bin"
+        assert package is not None and package.origin is not None, "only root may run the server's programs"
+        place = Path(package.origin).parent
+        for part in (place, place.with_name(f"{place.name}.libs")):  # the programs look for their libraries there
+            shutil.copytree(part, folder / "programs" / part.name)
+        return folder / "programs" / installed[0].relative_to(place.parent)
     return installed[0]
 
 
