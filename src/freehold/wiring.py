@@ -100,9 +100,9 @@ async def build(settings: Settings, data: Path, find: Find, chance: Chance | Non
         running, bell = Running(), Bell()
         served = {spec.name: _served(spec, engines[spec.name]) for spec in settings.engines}
         catalog = _catalog(served, settings.aliases)
-        items = Items(ItemRows(database), chance.mint)
-        stored = Responses(ResponseRows(database), items)
         seals = Seals(secret)
+        items = Items(ItemRows(database), seals, chance.mint)
+        stored = Responses(ResponseRows(database), items)
         spoken = Conversations(ConversationRows(database), items, seals, chance.mint, chance.clock)
         completed = Completions(CompletionRows(database))
         memory = Memory(items, stored, spoken, completed)

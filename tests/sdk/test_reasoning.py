@@ -78,6 +78,19 @@ def test_a_streamed_thought_folds_to_the_one_that_is_stored(client: OpenAI, summ
     assert client.responses.retrieve(response["id"], include=include).to_dict() == response
 
 
+def test_a_stored_thought_is_sealed_for_who_asks_later(client: OpenAI) -> None:
+    first = client.responses.create(model="gpt-5.2", input="Hm.", reasoning={"effort": "low"})
+    assert thought_of(client.responses.retrieve(first.id)).encrypted_content is None
+    sealed = thought_of(client.responses.retrieve(first.id, include=SEALED))
+    assert said(sealed) == said(thought_of(first))
+    passed: Any = [sealed.to_dict(), {"role": "user", "content": "And?"}]
+    second = client.responses.create(model="gpt-5.2", input=passed)
+    assert second.output_text == "And?"
+    for include in ([], SEALED):
+        (listed,) = (i for i in client.responses.input_items.list(second.id, include=include) if i.type == "reasoning")
+        assert (listed.encrypted_content is not None) == bool(include)
+
+
 def test_sealed_thoughts_come_back_without_any_state(client: OpenAI) -> None:
     first = client.responses.create(
         model="gpt-5.2", input="Hm.", reasoning={"effort": "low"}, include=SEALED, store=False

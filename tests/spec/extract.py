@@ -15,6 +15,7 @@ FOLDER = Path(__file__).parent / "openapi"
 BODIES = (
     "CreateResponse",
     "CreateChatCompletionRequest",
+    "CreateCompletionRequest",
     "Reasoning",
     "ResponseStreamOptions",
     "ResponseTextParam",

@@ -10,6 +10,7 @@ import pytest
 from freehold.surfaces import batches, conversations, files, uploads
 from freehold.surfaces.chat.request import ChatBody
 from freehold.surfaces.chat.request import StreamOptions as ChatStreamOptions
+from freehold.surfaces.completions.request import CompletionBody
 from freehold.surfaces.responses.request import (
     CompactBody,
     CountBody,
@@ -24,6 +25,7 @@ SPEC: Json = json.loads((Path(__file__).parent / "openapi/bodies.json").read_tex
 BODIES = {
     "CreateResponse": ResponseBody,
     "CreateChatCompletionRequest": ChatBody,
+    "CreateCompletionRequest": CompletionBody,
     "Reasoning": Reasoning,
     "ResponseStreamOptions": StreamOptions,
     "ResponseTextParam": TextOptions,
@@ -47,6 +49,7 @@ STRICTER: dict[tuple[str, str], Json] = {
     ("CreateChatCompletionRequest", "max_completion_tokens"): {"minimum": 1.0},
     ("CreateChatCompletionRequest", "max_tokens"): {"minimum": 1.0},
     ("CreateChatCompletionRequest", "metadata"): {"maxProperties": 16.0},
+    ("CreateCompletionRequest", "seed"): {"minimum": -(2.0**63), "maximum": 2.0**63},
     ("CreateConversationBody", "metadata"): {"maxProperties": 16.0},
     ("UpdateConversationBody", "metadata"): {"maxProperties": 16.0},
     ("CreateUploadRequest", "bytes"): {"minimum": 0.0, "maximum": 2.0**33},

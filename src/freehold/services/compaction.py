@@ -19,10 +19,13 @@ from freehold.core.items import (
     CustomToolCallOutput,
     FunctionCall,
     FunctionCallOutput,
+    InputFile,
+    InputImage,
     InputText,
     Item,
     Message,
     OutputText,
+    Part,
     Refusal,
 )
 from freehold.core.ports import Engine, Served
@@ -128,20 +131,26 @@ def _line(item: Item) -> str:
             return f"assistant called {item.name} with {item.input}"
         case FunctionCallOutput() | CustomToolCallOutput():
             output = item.output
-            said = output if isinstance(output, str) else " ".join(p.text for p in output if isinstance(p, InputText))
-            return f"result: {said}"
+            return f"result: {output if isinstance(output, str) else ' '.join(map(_part, output))}"
         case _:
             return ""
 
 
 def _text(message: Message) -> str:
-    said: list[str] = []
-    for part in message.content:
-        if isinstance(part, InputText | OutputText):
-            said.append(part.text)
-        elif isinstance(part, Refusal):
-            said.append(part.refusal)
-    return "\n".join(said)
+    return "\n".join(map(_part, message.content))
+
+
+def _part(part: Part) -> str:
+    """The text of a part, or the name of what cannot be said in text."""
+    match part:
+        case InputText() | OutputText():
+            return part.text
+        case Refusal():
+            return part.refusal
+        case InputImage():
+            return "[an image]"
+        case InputFile():
+            return f"[the file {part.filename}]" if part.filename else "[a file]"
 
 
 def _is_user(item: Item) -> bool:

@@ -14,7 +14,6 @@ from freehold.services.sealing import Seals
 from freehold.storage.repos.conversations import ConversationRow, ConversationRows
 from freehold.storage.repos.items import ItemRow
 from freehold.surfaces.conversations import Conversation, ConversationDeleted
-from freehold.surfaces.responses.include import shown
 from freehold.surfaces.responses.objects import ItemPage
 
 
@@ -87,7 +86,7 @@ class Conversations:
         rows = self._items.write(items)
         if not await self._rows.add_items(who.project, conversation_id, rows):
             raise missing(conversation_id)
-        return self._page(rows, False, include)
+        return self._page(who, rows, False, include)
 
     async def list_items(
         self,
@@ -103,14 +102,14 @@ class Conversations:
         if page is None:
             raise missing(conversation_id)
         rows, has_more = page
-        return self._page(rows, has_more, include)
+        return self._page(who, rows, has_more, include)
 
     async def retrieve_item(self, who: Principal, conversation_id: str, item_id: str, include: Collection[str]) -> Item:
         """Return one item. Raises NotFound for the item or the conversation."""
         row = await self._rows.item(who.project, conversation_id, item_id)
         if row is None:
             raise await self._missing_item(who, conversation_id, item_id)
-        return shown(self._items.read([row])[0], include)
+        return self._items.show(who, [row], include)[0]
 
     async def delete_item(self, who: Principal, conversation_id: str, item_id: str) -> Conversation:
         """Take one item out and return the conversation. Raises NotFound for the item or the conversation."""
@@ -127,9 +126,9 @@ class Conversations:
     def _shown(self, row: ConversationRow) -> Conversation:
         return Conversation(id=row.id, created_at=row.created, metadata=self._metadata(row.metadata))
 
-    def _page(self, rows: list[ItemRow], has_more: bool, include: Collection[str]) -> ItemPage:
+    def _page(self, who: Principal, rows: list[ItemRow], has_more: bool, include: Collection[str]) -> ItemPage:
         return ItemPage(
-            data=tuple(shown(item, include) for item in self._items.read(rows)),
+            data=self._items.show(who, rows, include),
             first_id=rows[0].id if rows else None,
             last_id=rows[-1].id if rows else None,
             has_more=has_more,

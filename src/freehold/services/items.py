@@ -1,6 +1,6 @@
 """Items as they are stored: written, read, and found again by what refers to them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 from msgspec.structs import replace
@@ -19,7 +19,9 @@ from freehold.core.items import (
     Reasoning,
 )
 from freehold.core.principal import Principal
+from freehold.services.sealing import Seals
 from freehold.storage.repos.items import ItemRow, ItemRows
+from freehold.surfaces.responses.include import THOUGHTS, shown
 
 _PREFIX: dict[type, str] = {
     Message: "msg_",
@@ -35,8 +37,9 @@ _PREFIX: dict[type, str] = {
 class Items:
     """Turns items into rows and back. An item that came without an id is given one when it is written."""
 
-    def __init__(self, rows: ItemRows, mint: Mint) -> None:
+    def __init__(self, rows: ItemRows, seals: Seals, mint: Mint) -> None:
         self._rows = rows
+        self._seals = seals
         self._mint = mint
         self._encode = msgspec.json.Encoder().encode
         self._decode = msgspec.json.Decoder(Item).decode
@@ -52,6 +55,21 @@ class Items:
     def read(self, rows: Sequence[ItemRow]) -> tuple[Item, ...]:
         """Return the items of rows."""
         return tuple(self._decode(row.body) for row in rows)
+
+    def show(self, who: Principal, rows: Sequence[ItemRow], include: Collection[str]) -> tuple[Item, ...]:
+        """Return the items of rows with what `include` names, and without what it does not."""
+        return tuple(shown(item, include) for item in self.sealed(who, self.read(rows), include))
+
+    def sealed(self, who: Principal, items: tuple[Item, ...], include: Collection[str]) -> tuple[Item, ...]:
+        """Return the items, thoughts with themselves encrypted where `include` asks for it."""
+        if THOUGHTS not in include:
+            return items
+        return tuple(
+            self._seals.seal_thought(who.project, item)
+            if isinstance(item, Reasoning) and item.content and not item.encrypted_content
+            else item
+            for item in items
+        )
 
     async def follow(self, who: Principal, items: tuple[Item, ...], param: str) -> tuple[Item, ...]:
         """Return the items with each reference replaced by what it refers to.

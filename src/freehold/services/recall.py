@@ -10,7 +10,7 @@ from freehold.core.items import Compaction, Item, Reasoning
 from freehold.core.principal import Principal
 from freehold.core.prompt import Ask
 from freehold.services.memory import Memory
-from freehold.services.sealing import COMPACTED, THOUGHT, Seals
+from freehold.services.sealing import COMPACTED, Seals
 
 
 class Compacted(Struct, frozen=True):
@@ -51,8 +51,7 @@ class Recall:
 
     def seal_thought(self, who: Principal, thought: Reasoning) -> Reasoning:
         """Return a thought that also carries itself encrypted."""
-        text = json.encode([part.text for part in thought.content]).decode()
-        return replace(thought, encrypted_content=self._seals.seal(who.project, THOUGHT, text))
+        return self._seals.seal_thought(who.project, thought)
 
     def seal_compaction(self, who: Principal, item_id: str, items: Sequence[Item]) -> Compaction:
         """Return a compaction that stands for `items`."""

@@ -1,6 +1,6 @@
 """Stored responses: keep, find, list their input, delete, and the history that a next turn reads."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import islice
 from typing import Literal
 
@@ -60,14 +60,15 @@ class Responses:
         elif ask.keep:
             await self._rows.add(row, inputs, outputs)
 
-    async def retrieve(self, who: Principal, response_id: str) -> Response:
-        """Return a stored response. Raises NotFound."""
+    async def retrieve(self, who: Principal, response_id: str, include: Collection[str] = ()) -> Response:
+        """Return a stored response as it was answered, and what `include` adds to that. Raises NotFound."""
         found = await self._rows.get(who.project, response_id)
         if found is None:
             raise missing(response_id)
         row, output = found
         response = self._response(row.body)
-        return msgspec.structs.replace(response, status=row.status, output=self._items.read(output))
+        items = self._items.sealed(who, self._items.read(output), include)
+        return msgspec.structs.replace(response, status=row.status, output=items)
 
     async def replay(self, who: Principal, response_id: str, after: int | None, pad: str | None) -> Iterator[bytes]:
         """Return the stream of a stored response again, from the event after number `after`. Raises NotFound."""
@@ -93,7 +94,13 @@ class Responses:
         return stopped if isinstance(stopped, Response) else await self.retrieve(who, response_id)
 
     async def input_items(
-        self, who: Principal, response_id: str, after: str | None, limit: int, order: Literal["asc", "desc"]
+        self,
+        who: Principal,
+        response_id: str,
+        after: str | None,
+        limit: int,
+        order: Literal["asc", "desc"],
+        include: Collection[str],
     ) -> ItemPage:
         """Return a page of everything the response was given: the earlier turns' items, then its own input.
 
@@ -103,7 +110,7 @@ class Responses:
         if page is None:
             raise missing(response_id)
         rows, has_more = page
-        data = self._items.read(rows)
+        data = self._items.show(who, rows, include)
         return ItemPage(
             data=data,
             first_id=data[0].id if data else None,

@@ -56,6 +56,11 @@ class Seals:
                 param,
             ) from None
 
+    def seal_thought(self, project: str, thought: Reasoning) -> Reasoning:
+        """Return a thought that also carries itself encrypted."""
+        text = json.encode([part.text for part in thought.content]).decode()
+        return replace(thought, encrypted_content=self.seal(project, THOUGHT, text))
+
     def open_items(self, project: str, items: Sequence[Item], path: str = "input") -> Iterator[Item]:
         """Yield the items with sealed thoughts opened: what is sealed counts, whatever stands beside it.
 

@@ -9,7 +9,17 @@ from msgspec.structs import replace
 from freehold.core.deltas import Delta, Stop, Text, Usage
 from freehold.core.errors import EngineFailed
 from freehold.core.events import Closed, Ended, Event, Opened
-from freehold.core.items import Compaction, FunctionCall, FunctionCallOutput, InputText, Item, Message, OutputText
+from freehold.core.items import (
+    Compaction,
+    FunctionCall,
+    FunctionCallOutput,
+    InputFile,
+    InputImage,
+    InputText,
+    Item,
+    Message,
+    OutputText,
+)
 from freehold.core.ports import Load, Served
 from freehold.core.prompt import Prompt
 from freehold.services.compaction import answer_compacted, compact, shortened
@@ -77,6 +87,15 @@ def test_the_last_turn_stays_and_the_rest_is_noted() -> None:
     for line in ("user: My boat", "assistant: A fine", 'assistant called f with {"a": 1}', "result: 42"):
         assert line in asked
     assert "And now?" not in asked
+
+
+def test_images_and_files_are_named_where_they_were() -> None:
+    shown = Message(role="user", content=(InputText("What is it?"), InputImage(file_id="file_1")))
+    read = FunctionCallOutput(call_id="c", output=(InputFile(filename="log.txt", file_id="file_2"), InputFile()))
+    engine = Notes()
+    summary = asyncio.run(compact((shown, read, user("And?")), engine, SERVED))
+    assert "user: What is it?\n[an image]\nresult: [the file log.txt] [a file]" in engine.asked[0]
+    assert "- What is it? [an image]" in words(summary.items)
 
 
 def test_what_does_not_fit_the_context_is_noted_part_by_part() -> None:

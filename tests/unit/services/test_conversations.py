@@ -31,7 +31,7 @@ def with_conversations(folder: Path, work: Callable[[Conversations], Awaitable[N
     async def main() -> None:
         async with open_database(database_url(folder), folder) as database:
             chance = fixed_chance()
-            items = Items(ItemRows(database), chance.mint)
+            items = Items(ItemRows(database), SEALS, chance.mint)
             await work(Conversations(ConversationRows(database), items, SEALS, chance.mint, chance.clock))
 
     asyncio.run(main())

@@ -18,15 +18,19 @@ from freehold.core.items import (
     ItemReference,
     Message,
     Reasoning,
+    ReasoningText,
 )
 from freehold.core.principal import Principal
 from freehold.services.items import Items
+from freehold.services.sealing import THOUGHT, Seals
 from freehold.storage.database import Database, open_database
 from freehold.storage.repos.conversations import ConversationRow, ConversationRows
 from freehold.storage.repos.items import ItemRows
+from freehold.surfaces.responses.include import THOUGHTS
 from tests.databases import database_url
 
 WHO = Principal("p", "key")
+SEALS = Seals(b"secret")
 
 
 def counting() -> dict[str, int]:
@@ -40,7 +44,7 @@ def items_on(database: Database) -> Items:
         counts[prefix] += 1
         return f"{prefix}{counts[prefix]}"
 
-    return Items(ItemRows(database), mint)
+    return Items(ItemRows(database), SEALS, mint)
 
 
 def user(text: str, item_id: str | None = None) -> Message:
@@ -83,5 +87,20 @@ def test_references_are_followed_in_their_own_project(tmp_path: Path) -> None:
             with pytest.raises(NotFound, match="Item with id 'msg_said' not found") as caught:
                 await items.follow(Principal("q", "key"), given, "items")
             assert caught.value.param == "items"
+
+    asyncio.run(main())
+
+
+def test_thoughts_are_shown_encrypted_to_those_who_ask(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with open_database(database_url(tmp_path), tmp_path) as database:
+            items = items_on(database)
+            thought = Reasoning(content=(ReasoningText("I think."),))
+            rows = items.write([thought, user("hello"), Reasoning()])
+            assert items.show(WHO, rows, ()) == items.read(rows)
+            shown, said, empty = items.show(WHO, rows, [THOUGHTS])
+            assert (said, empty) == items.read(rows)[1:]
+            assert isinstance(shown, Reasoning) and isinstance(shown.encrypted_content, str)
+            assert SEALS.open("p", THOUGHT, shown.encrypted_content, "p") == '["I think."]'
 
     asyncio.run(main())

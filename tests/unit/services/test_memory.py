@@ -46,11 +46,10 @@ class Stored:
 
     def __init__(self, database: Any) -> None:
         chance = fixed_chance()
-        items = Items(ItemRows(database), chance.mint)
+        seals = Seals(b"secret")
+        items = Items(ItemRows(database), seals, chance.mint)
         self.responses = Responses(ResponseRows(database), items)
-        self.conversations = Conversations(
-            ConversationRows(database), items, Seals(b"secret"), chance.mint, chance.clock
-        )
+        self.conversations = Conversations(ConversationRows(database), items, seals, chance.mint, chance.clock)
         self.completions = Completions(CompletionRows(database))
         self.memory = Memory(items, self.responses, self.conversations, self.completions)
 

@@ -73,7 +73,7 @@ def paths(answering: Answering, responses: Responses, background: Background, ma
             raise Invalid(
                 "The 'starting_after' parameter is only allowed when 'stream' is enabled.", None, "starting_after"
             )
-        return json_object(await responses.retrieve(who, response_id))
+        return json_object(await responses.retrieve(who, response_id, query.include or ()))
 
     async def delete(request: Request, who: Principal) -> Response:
         return json_object(await responses.delete(who, request.path_params["response_id"]))
@@ -86,7 +86,7 @@ def paths(answering: Answering, responses: Responses, background: Background, ma
     async def input_items(request: Request, who: Principal) -> Response:
         query = read_query(request, ListQuery)
         page = await responses.input_items(
-            who, request.path_params["response_id"], query.after, query.limit, query.order
+            who, request.path_params["response_id"], query.after, query.limit, query.order, query.include or ()
         )
         return json_object(page)
 
