@@ -12,7 +12,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -71,6 +71,7 @@ class Server:
     folder: Path
     programs: Path
     port: int
+    settings: Mapping[str, str]
     process: subprocess.Popen[bytes] | None = None
 
     def url(self, more: str = "") -> str:
@@ -102,7 +103,7 @@ class Server:
     def start(self) -> None:
         """Start it and wait until it answers. Raises AssertionError with its log when it does not."""
         log = self.folder / "log"
-        options = [f"-c{name}={value}" for name, value in (_SETTINGS | {"port": str(self.port)}).items()]
+        options = [f"-c{name}={value}" for name, value in {**self.settings, "port": self.port}.items()]
         with log.open("ab") as output:
             self.process = subprocess.Popen(
                 ["sh", "-c", _WHILE_WE_LIVE, "sh", self.programs / "postgres", "-D", self.folder / "data", *options],
@@ -147,8 +148,8 @@ class Server:
 
 
 @contextmanager
-def postgresql_server() -> Iterator[Server]:
-    """Run a new, empty server."""
+def postgresql_server(settings: Mapping[str, str] | None = None) -> Iterator[Server]:
+    """Run a new, empty server, with `settings` of its own."""
     folder = Path(tempfile.mkdtemp(prefix="freehold-postgresql-"))
     try:
         account, group = _account(), _group()
@@ -168,7 +169,7 @@ def postgresql_server() -> Iterator[Server]:
             user=account,
             group=group,
         )
-        server = Server(folder, programs, _free_port())
+        server = Server(folder, programs, _free_port(), _SETTINGS | dict(settings or {}))
         try:
             server.start()
             yield server

@@ -15,6 +15,9 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+Long = BigInteger().with_variant(Integer, "sqlite")
+"""Unix times, and numbers that count for ever. SQLite's integers are that long, and only they count by themselves."""
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -33,8 +36,8 @@ keys = Table(
     Column("hash", LargeBinary, nullable=False, unique=True),
     Column("hint", String, nullable=False),
     Column("owner", Boolean, nullable=False),
-    Column("created", Integer, nullable=False),
-    Column("revoked", Integer),
+    Column("created", Long, nullable=False),
+    Column("revoked", Long),
 )
 
 responses = Table(
@@ -43,7 +46,7 @@ responses = Table(
     Column("id", String, primary_key=True),
     Column("project", String, nullable=False),
     Column("previous", String),
-    Column("created", Integer, nullable=False),
+    Column("created", Long, nullable=False),
     Column("status", String, nullable=False),
     Column("model", String, nullable=False),
     Column("body", LargeBinary, nullable=False),
@@ -64,7 +67,7 @@ conversations = Table(
     metadata,
     Column("id", String, primary_key=True),
     Column("project", String, nullable=False),
-    Column("created", Integer, nullable=False),
+    Column("created", Long, nullable=False),
     Column("metadata", LargeBinary, nullable=False),
 )
 
@@ -81,7 +84,7 @@ conversation_items = Table(
 completions = Table(
     "completions",
     metadata,
-    Column("number", Integer, primary_key=True),
+    Column("number", Long, primary_key=True),
     Column("id", String, nullable=False, unique=True),
     Column("project", String, nullable=False, index=True),
     Column("model", String, nullable=False),
@@ -110,11 +113,11 @@ blobs = Table(
 files = Table(
     "files",
     metadata,
-    Column("number", Integer, primary_key=True),
+    Column("number", Long, primary_key=True),
     Column("id", String, nullable=False, unique=True),
     Column("project", String, nullable=False, index=True),
-    Column("created", Integer, nullable=False),
-    Column("expires", Integer, index=True),
+    Column("created", Long, nullable=False),
+    Column("expires", Long, index=True),
     Column("purpose", String, nullable=False),
     Column("filename", String, nullable=False),
     Column("bytes", BigInteger, nullable=False),
@@ -127,8 +130,8 @@ uploads = Table(
     metadata,
     Column("id", String, primary_key=True),
     Column("project", String, nullable=False),
-    Column("created", Integer, nullable=False),
-    Column("expires", Integer, nullable=False, index=True),
+    Column("created", Long, nullable=False),
+    Column("expires", Long, nullable=False, index=True),
     Column("status", String, nullable=False),
     Column("purpose", String, nullable=False),
     Column("filename", String, nullable=False),
@@ -143,7 +146,7 @@ upload_parts = Table(
     metadata,
     Column("id", String, primary_key=True),
     Column("upload", ForeignKey("uploads.id", ondelete="CASCADE"), nullable=False, index=True),
-    Column("created", Integer, nullable=False),
+    Column("created", Long, nullable=False),
     Column("bytes", BigInteger, nullable=False),
     Column("blob", String, nullable=False),
     Column("position", Integer),
@@ -180,7 +183,7 @@ frames = Table(
 webhook_endpoints = Table(
     "webhook_endpoints",
     metadata,
-    Column("number", Integer, primary_key=True),
+    Column("number", Long, primary_key=True),
     Column("id", String, nullable=False, unique=True),
     Column("project", String, nullable=False, index=True),
     Column("secrets", LargeBinary, nullable=False),
@@ -191,11 +194,11 @@ webhook_endpoints = Table(
 batches = Table(
     "batches",
     metadata,
-    Column("number", Integer, primary_key=True),
+    Column("number", Long, primary_key=True),
     Column("id", String, nullable=False, unique=True),
     Column("project", String, nullable=False, index=True),
     Column("status", String, nullable=False),
-    Column("expires", Integer, nullable=False),
+    Column("expires", Long, nullable=False),
     Column("body", LargeBinary, nullable=False),
 )
 

@@ -13,12 +13,14 @@ from freehold.storage.migrations.versions import (
     v0001_keys_and_responses,
     v0002_conversations_and_completions,
     v0003_files_jobs_and_batches,
+    v0004_times_after_2038,
 )
 
 VERSIONS: Mapping[str, Callable[[Connection], None]] = {
     "0001": v0001_keys_and_responses.upgrade,
     "0002": v0002_conversations_and_completions.upgrade,
     "0003": v0003_files_jobs_and_batches.upgrade,
+    "0004": v0004_times_after_2038.upgrade,
 }
 """Every revision, oldest first, and what brings the schema there from the one before."""
 

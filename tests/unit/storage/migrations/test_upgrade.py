@@ -9,6 +9,8 @@ from sqlalchemy import Connection, inspect, text
 
 from freehold.storage.database import open_database
 from freehold.storage.migrations.upgrade import HEAD, VERSIONS, revision
+from freehold.storage.repos.conversations import ConversationRow as Conversation
+from freehold.storage.repos.conversations import ConversationRows as Conversations
 from freehold.storage.tables import metadata
 from tests.databases import SQLITE, database_url
 
@@ -93,3 +95,13 @@ def test_a_folder_with_odd_characters_is_no_problem(tmp_path: Path) -> None:
 
     asyncio.run(main())
     assert (odd / "freehold.db").exists()
+
+
+def test_times_after_2038_are_kept(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with open_database(database_url(tmp_path), tmp_path) as database:
+            await Conversations(database).add(Conversation(id="c", project="p", created=2**40, metadata=b"{}"), [])
+            found = await Conversations(database).get("p", "c")
+            assert found is not None and found.created == 2**40
+
+    asyncio.run(main())
