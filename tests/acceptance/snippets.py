@@ -25,13 +25,15 @@ _BEGINNINGS = ("from openai import OpenAI\n", 'import OpenAI from "openai";\n')
 class Snippet:
     """A file of `seed/`; `shows` is the expression that holds its answer where it prints nothing itself.
 
-    `follows` is the snippet that it continues, `given` the reader's own code that it uses.
+    `follows` is the snippet that it continues, `meanwhile` what the reader does in between, `given` the reader's own
+    code that it uses.
     """
 
     name: str
     shows: str | None = None
     follows: str | None = None
     given: str = ""
+    meanwhile: str = ""
 
     @property
     def path(self) -> Path:
@@ -41,7 +43,7 @@ class Snippet:
     def program(self) -> str:
         """The snippet, byte for byte, between what it silently continues and what shows its answer."""
         text = self.path.read_text()
-        continued = "" if self.follows is None else (SEED / self.follows).read_text()
+        continued = "" if self.follows is None else (SEED / self.follows).read_text() + self.meanwhile
         alone = any(beginning in (continued + text) for beginning in _BEGINNINGS)
         before = self.given + ("" if alone else _PRELUDES[self.path.suffix]) + continued
         show = "console.log" if self.path.suffix == ".mjs" else "print"

@@ -52,6 +52,18 @@ sign = Image.new("RGB", (640, 120), "white")
 ImageDraw.Draw(sign).text((20, 30), "Fresh coffee, open until 6 pm", "black", ImageFont.load_default(40))
 sign.save("image.jpg")
 """
+QUESTIONS = """import json
+with open("batch.jsonl", "w") as questions:
+    for number in range(3):
+        body = {"model": "gpt-4.1", "messages": [{"role": "user", "content": f"What is {number} + 2?"}]}
+        line = {"custom_id": f"req-{number}", "method": "POST", "url": "/v1/chat/completions", "body": body}
+        print(json.dumps(line), file=questions)
+"""
+WAITING = """import time
+while batch.status != "completed":
+    time.sleep(1)
+    batch = client.batches.retrieve(batch.id)
+"""
 THOUGHT = "response.output[0].type, response.usage.output_tokens_details.reasoning_tokens, response.output_text"
 
 SNIPPETS: dict[Snippet, Sensible] = {
@@ -80,6 +92,9 @@ SNIPPETS: dict[Snippet, Sensible] = {
     Snippet("09_refusals.py", follows="09_pydantic.py"): says("participants="),
     Snippet("10_image_base64.py", "response.output_text", given=PHOTO): says("coffee"),
     Snippet("11_cache_key.py", "response.prompt_cache_key, response.output_text"): says("my-app-v2"),
+    Snippet("12_batch.py", given=QUESTIONS): at_least(1),
+    Snippet("12_results.py", "result_file.text", "12_batch.py", QUESTIONS, WAITING): says("req-0", "req-1", "req-2"),
+    Snippet("13_backoff.py", "response.output_text"): at_least(1),
     Snippet("15_reasoning.py", THOUGHT): says("reasoning"),
     Snippet("15_low_latency.py", "response.usage.output_tokens_details.reasoning_tokens, response.status"): says("0"),
     Snippet("15_structured_output.py", "response.output_parsed"): says("title=", "key_points=", "sentiment="),

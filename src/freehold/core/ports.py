@@ -1,12 +1,12 @@
 """The ports: what the inside asks of the outside world, as Protocols."""
 
-from collections.abc import AsyncGenerator, AsyncIterable
+from collections.abc import AsyncGenerator, AsyncIterable, Sequence
 from typing import Literal, Protocol
 
 from msgspec import Struct
 
 from freehold.core.deltas import Delta
-from freehold.core.prompt import Prompt
+from freehold.core.prompt import Prompt, Raw
 
 Vision = Literal["none", "ocr", "native"]
 """How a model sees: not at all, through text that was read in the picture, or by itself."""
@@ -77,6 +77,53 @@ class Engine(Generating, Protocol):
 
         Raises Invalid (`context_length_exceeded`) when the prompt does not fit the model's context, EngineBusy when the
         queue is full, EngineFailed when the engine is down. Nothing is reserved.
+        """
+        ...
+
+
+class Encoder(Struct, frozen=True, kw_only=True):
+    """A model that an embedder really serves: `dimensions` numbers a vector, at most `context` tokens an input.
+
+    One that can be cut keeps its meaning in as few as `shortest` of the numbers (Matryoshka). `query` and `document` are
+    what it was trained to read before a text that is sought with, and before one that is sought. `created` is a unix
+    time, `backend` names the program behind it for people.
+    """
+
+    name: str
+    dimensions: int
+    context: int
+    created: int
+    owned_by: str = "freehold"
+    backend: str = ""
+    shortest: int | None = None
+    query: str = ""
+    document: str = ""
+
+
+class Vectors(Struct, frozen=True):
+    """The vectors of texts: each of length 1, as little-endian 32-bit floats; and the tokens that each text had."""
+
+    rows: tuple[bytes, ...]
+    tokens: tuple[int, ...]
+
+
+Use = Literal["plain", "query", "document"]
+"""What a text is embedded for: as it is, to seek with it, or to be found."""
+
+
+class Embedder(Protocol):
+    """Turns texts into vectors."""
+
+    @property
+    def models(self) -> tuple[Encoder, ...]:
+        """The models that answer."""
+        ...
+
+    async def embed(self, model: str, texts: Sequence[Raw], use: Use = "plain", batch: bool = False) -> Vectors:
+        """Return the vectors of texts, or of their tokens, in their order. Those of a `batch` let others go first.
+
+        Raises Invalid that names `input[N]` for one that is empty or longer than the model's context, EngineBusy when
+        the queue is full, EngineFailed when the engine is down. Cancelling it stops the work.
         """
         ...
 

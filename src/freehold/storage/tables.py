@@ -218,3 +218,78 @@ batch_lines = Table(
 )
 """A line of a batch's input: its place in the file, in bytes, and what came of it. Lines whose prompts begin alike have
 the same `prefix`, so that they are run together."""
+
+vector_stores = Table(
+    "vector_stores",
+    metadata,
+    Column("number", Long, primary_key=True),
+    Column("id", String, nullable=False, unique=True),
+    Column("project", String, nullable=False, index=True),
+    Column("expires", Long, index=True),
+    Column("model", String, nullable=False),
+    Column("version", Long, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+"""What is searched. `model` is what its texts are embedded with; `version` grows whenever what can be found changes."""
+
+vector_store_files = Table(
+    "vector_store_files",
+    metadata,
+    Column("number", Long, primary_key=True),
+    Column("store", ForeignKey("vector_stores.id", ondelete="CASCADE"), nullable=False),
+    Column("file", String, nullable=False, index=True),
+    Column("batch", String, index=True),
+    Column("created", Long, nullable=False),
+    Column("status", String, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("attributes", LargeBinary, nullable=False),
+    Column("chunking", LargeBinary, nullable=False),
+    Column("error", LargeBinary),
+    UniqueConstraint("store", "file"),
+    Index(None, "store", "status"),
+)
+"""A file in a store. `bytes` are those of its chunks, `attributes`, `chunking` and `error` the JSON of its object."""
+
+vector_store_attributes = Table(
+    "vector_store_attributes",
+    metadata,
+    Column("entry", ForeignKey("vector_store_files.number", ondelete="CASCADE"), primary_key=True),
+    Column("key", String, primary_key=True),
+    Column("text", String),
+    Column("value", Float),
+    Column("flag", Boolean),
+)
+"""The attributes of the file `entry` of a store, for filters: each is a text, a number or a flag."""
+
+vector_store_batches = Table(
+    "vector_store_batches",
+    metadata,
+    Column("number", Long, primary_key=True),
+    Column("id", String, nullable=False, unique=True),
+    Column("store", ForeignKey("vector_stores.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("created", Long, nullable=False),
+    Column("cancelled", Boolean, nullable=False),
+)
+"""Files that were put into a store together."""
+
+chunks = Table(
+    "chunks",
+    metadata,
+    Column("number", Long, primary_key=True),
+    Column("entry", ForeignKey("vector_store_files.number", ondelete="CASCADE"), nullable=False),
+    Column("store", String, nullable=False, index=True),
+    Column("position", Integer, nullable=False),
+    Column("page", Integer),
+    Column("text", String, nullable=False),
+    Column("vector", LargeBinary, nullable=False),
+    UniqueConstraint("entry", "position"),
+)
+"""A piece of a file in a store, of length 1 as little-endian 32-bit floats; `page` is where it begins."""
+
+parsed_files = Table(
+    "parsed_files",
+    metadata,
+    Column("file", String, primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+)
+"""The text of a file, with its pages and headings, as it was read once for all who need it."""

@@ -14,6 +14,7 @@ from freehold.storage.migrations.versions import (
     v0002_conversations_and_completions,
     v0003_files_jobs_and_batches,
     v0004_times_after_2038,
+    v0005_vector_stores,
 )
 
 VERSIONS: Mapping[str, Callable[[Connection], None]] = {
@@ -21,6 +22,7 @@ VERSIONS: Mapping[str, Callable[[Connection], None]] = {
     "0002": v0002_conversations_and_completions.upgrade,
     "0003": v0003_files_jobs_and_batches.upgrade,
     "0004": v0004_times_after_2038.upgrade,
+    "0005": v0005_vector_stores.upgrade,
 }
 """Every revision, oldest first, and what brings the schema there from the one before."""
 

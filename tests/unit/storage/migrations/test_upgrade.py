@@ -46,6 +46,10 @@ def test_the_migrations_make_the_tables(tmp_path: Path) -> None:
                 "upload_parts": [("fk_upload_parts_upload", CASCADE)],
                 "frames": [("fk_frames_response", CASCADE)],
                 "batch_lines": [("fk_batch_lines_batch", CASCADE)],
+                "vector_store_files": [("fk_vector_store_files_store", CASCADE)],
+                "vector_store_attributes": [("fk_vector_store_attributes_entry", CASCADE)],
+                "vector_store_batches": [("fk_vector_store_batches_store", CASCADE)],
+                "chunks": [("fk_chunks_entry", CASCADE)],
             }
 
     asyncio.run(main())

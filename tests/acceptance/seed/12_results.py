@@ -1,0 +1,2 @@
+# 5. Download results
+result_file = client.files.content(batch.output_file_id)
