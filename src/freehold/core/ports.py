@@ -84,9 +84,9 @@ class Engine(Generating, Protocol):
 class Encoder(Struct, frozen=True, kw_only=True):
     """A model that an embedder really serves: `dimensions` numbers a vector, at most `context` tokens an input.
 
-    One that can be cut keeps its meaning in as few as `shortest` of the numbers (Matryoshka). `query` and `document` are
-    what it was trained to read before a text that is sought with, and before one that is sought. `created` is a unix
-    time, `backend` names the program behind it for people.
+    One that can be cut keeps its meaning in as few as `shortest` of them (Matryoshka). `query` and `document` are what
+    it was trained to read before a text that is sought with, and before one that is sought. `created` is a unix time,
+    `backend` names the program behind it for people.
     """
 
     name: str
