@@ -1,16 +1,17 @@
 """Nothing is lost: a batch and background streams on replicas that are killed with SIGKILL at random moments.
 
 usage: python -m benches.chaos [--lines 2000] [--streams 20] [--kills 10] [--replicas 2] [--model script]
-                               [--database postgresql://…] [--blobs s3://…] [--rate 40] [--seed 1]
+                               [--private] [--rate 40] [--seed 1]
 
 MODEL is `script` (no model: it repeats what it is told, `--rate` words a second), a catalogue name or a file. Every
-replica is a `freehold serve` over the same database and blobs; without `--database` they share one SQLite file in a
-folder. A client follows each stream on any replica that answers, from the last event that it has seen. At the end:
+replica is a `freehold serve` over the same SQLite file and folder or, with `--private`, over a PostgreSQL and an S3
+server that are started for the run. A client follows each stream on any replica that answers, from the last event that
+it has seen. At the end:
 
 - every line of the batch is answered exactly once, and the counts are right;
 - every stream is gapless, has no event twice, and is the stream that a fresh follower reads, byte for byte;
 - its text is the final object's, which can be retrieved;
-- the database holds no job, no line and no blob that belongs to nothing.
+- the database holds no job, no line and no blob that belongs to nothing, and the blob store holds what it says.
 """
 
 import argparse
@@ -24,8 +25,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,8 @@ from sqlalchemy import create_engine, func, select
 
 from benches.server_cpu import KEY, free_port
 from freehold.storage.tables import batch_lines, batches, blobs, files, jobs, upload_parts
+from tests.buckets import BUCKET, Bucket, running_bucket
+from tests.databases import postgresql_server
 
 ENDED = ("response.completed", "response.incomplete", "response.failed")
 GONE = (httpx2.TransportError,)
@@ -46,6 +49,7 @@ class Replicas:
     """Servers over one database, killed and started again."""
 
     options: argparse.Namespace
+    settings: Mapping[str, str]
     folder: Path
     chance: random.Random
     ports: list[int] = field(default_factory=list)
@@ -57,14 +61,12 @@ class Replicas:
         model = self.options.model
         engine = ["--engine", "script", "--script-rate", str(self.options.rate)] if model == "script" else []
         command = [sys.executable, "-m", "freehold.cli.main", "serve", *(engine or ["--model", model])]
-        given = {"DATABASE": self.options.database, "BLOBS": self.options.blobs}
-        environ = {f"FREEHOLD__STORAGE__{name}": value for name, value in given.items() if value}
         with (self.folder / f"replica-{port}.log").open("ab") as log:
             self.running[port] = subprocess.Popen(
                 [*command, "--port", str(port), "--key", KEY, "--data", str(self.folder / "data")],
                 stdout=log,
                 stderr=log,
-                env=os.environ | environ,
+                env={**os.environ, **self.settings},
             )
 
     async def kill(self) -> None:
@@ -168,8 +170,25 @@ async def check_batch(client: Client, batch: dict[str, Any], lines: int) -> list
     return [] if seen == expected else [f"lines missing or twice: {(expected - seen) | (seen - expected)}"]
 
 
-def check_rows(url: str) -> list[str]:
-    """What the database holds that belongs to nothing."""
+def private_servers(stack: ExitStack, folder: Path) -> tuple[str, Bucket, dict[str, str]]:
+    """Start a PostgreSQL and an S3 server; return the database's URL, the bucket, and the settings of both."""
+    url = stack.enter_context(postgresql_server({"fsync": "on"})).url()
+    bucket = stack.enter_context(running_bucket(folder))
+    access = bucket.access
+    settings = {
+        "STORAGE__DATABASE": url,
+        "STORAGE__BLOBS": f"s3://{BUCKET}",
+        "S3__ENDPOINT": access.endpoint,
+        "S3__REGION": access.region,
+        "S3__ACCESS_KEY_ID": access.access_key_id,
+        "S3__SECRET_ACCESS_KEY": access.secret_access_key,
+    }
+    found = {f"FREEHOLD__{name}": value for name, value in settings.items() if value}
+    return url.replace("postgresql:", "postgresql+psycopg:"), bucket, found
+
+
+def check_rows(url: str, kept: set[str]) -> list[str]:
+    """What the database holds that belongs to nothing; `kept` is what the blob store holds."""
     with create_engine(url).connect() as connection:
 
         def count(query: Any) -> int:
@@ -182,6 +201,10 @@ def check_rows(url: str) -> list[str]:
             "files without a blob": count(select(func.count()).where(files.c.blob.not_in(select(blobs.c.id)))),
             "lines without a batch": count(
                 select(func.count()).where(batch_lines.c.batch.not_in(select(batches.c.id)))
+            ),
+            "blobs in the store without a row": len(kept - set(connection.execute(select(blobs.c.id)).scalars())),
+            "rows without a blob in the store": len(
+                set(connection.execute(select(blobs.c.id).where(blobs.c.state == "kept")).scalars()) - kept
             ),
         }
     return [f"{number} {what}" for what, number in found.items() if number]
@@ -228,16 +251,20 @@ async def play(client: Client, replicas: Replicas, options: argparse.Namespace) 
 async def run(options: argparse.Namespace) -> None:
     """Start the replicas, play, print what was found; exit with 1 when something was wrong."""
     chance = random.Random(options.seed)  # noqa: S311
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
-        replicas = Replicas(options, folder, chance, [free_port() for _ in range(options.replicas)])
+        url, bucket, settings = f"sqlite:///{folder / 'data' / 'freehold.db'}", None, dict[str, str]()
+        if options.private:
+            url, bucket, settings = private_servers(stack, folder)
+        replicas = Replicas(options, settings, folder, chance, [free_port() for _ in range(options.replicas)])
         for port in replicas.ports:
             replicas.start(port)
         try:
             flaws = await play(Client(replicas.ports, chance), replicas, options)
         finally:
             replicas.stop()
-        flaws += check_rows(options.database or f"sqlite:///{folder / 'data' / 'freehold.db'}")
+        kept = {path.name for path in (folder / "data" / "blobs").iterdir()} if bucket is None else set(bucket.names())
+        flaws += check_rows(url, kept)
         if flaws:
             print("\n".join(["WRONG", *flaws]))
             raise SystemExit(1)
@@ -255,8 +282,7 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=80, help="the most tokens of each stream")
     parser.add_argument("--rate", type=float, default=40)
     parser.add_argument("--pause", type=float, nargs=2, default=(1.0, 5.0), help="seconds between kills")
-    parser.add_argument("--database", help="SQLAlchemy URL (default: SQLite in a temporary folder)")
-    parser.add_argument("--blobs", help="where the blobs are kept (default: a temporary folder)")
+    parser.add_argument("--private", action="store_true", help="run on a PostgreSQL and an S3 server of the run's own")
     parser.add_argument("--seed", type=int, default=1)
     asyncio.run(run(parser.parse_args()))
 
