@@ -12,9 +12,11 @@ from freehold.core.items import (
     FunctionCallOutput,
     InputFile,
     InputImage,
+    InputText,
     Item,
     ItemReference,
     Message,
+    OutputText,
     Part,
     Reasoning,
     Refusal,
@@ -78,6 +80,8 @@ def lower_raw(ask: Ask, raw: Raw, model: str) -> Prompt:
 
 def _turn(item: Item, seen: Seen) -> Turn:
     match item:
+        case Message():
+            return _spoken(_SPEAKERS[item.role], item.content, seen)
         case FunctionCall():
             return Turn("assistant", "", (Call(item.call_id, item.name, item.arguments),))
         case CustomToolCall():
@@ -88,13 +92,13 @@ def _turn(item: Item, seen: Seen) -> Turn:
             return Turn("assistant", "", thought="\n\n".join(part.text for part in item.content))
         case Compaction() | ItemReference():
             raise TypeError(f"an item of type {type(item).__name__} is resolved before it is lowered")
-        case Message():
-            return _spoken(_SPEAKERS[item.role], item.content, seen)
 
 
 def _spoken(speaker: Speaker, content: str | tuple[Part, ...], seen: Seen, call_id: str | None = None) -> Turn:
     if isinstance(content, str):
         return Turn(speaker, _plain(content), call_id=call_id)
+    if len(content) == 1 and isinstance(content[0], InputText | OutputText):  # nearly all, and histories are long
+        return Turn(speaker, _plain(content[0].text), call_id=call_id)
     texts: list[str] = []
     images: list[Image] = []
     for part in content:

@@ -155,7 +155,9 @@ def _media(items: Iterable[Item]) -> Iterator[InputImage | InputFile]:
             parts = item.content
         elif isinstance(item, FunctionCallOutput | CustomToolCallOutput) and not isinstance(item.output, str):
             parts = item.output
-        yield from (part for part in parts if isinstance(part, InputImage | InputFile))
+        for part in parts:
+            if isinstance(part, InputImage | InputFile):
+                yield part
 
 
 def _size(given: tuple[Image | str, ...]) -> int:
