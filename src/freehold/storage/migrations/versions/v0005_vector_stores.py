@@ -7,6 +7,7 @@ def upgrade(connection: sa.Connection) -> None:
     """Create the tables."""
     metadata = sa.MetaData()
     _stores(metadata)
+    _files(metadata)
     _chunks(metadata)
     metadata.create_all(connection, metadata.sorted_tables, False)
 
@@ -46,6 +47,9 @@ def _stores(metadata: sa.MetaData) -> None:
         ),
         sa.Index("ix_vector_store_batches_store", "store"),
     )
+
+
+def _files(metadata: sa.MetaData) -> None:
     sa.Table(
         "vector_store_files",
         metadata,
