@@ -2,13 +2,15 @@
 
 stream    = created, [ queued ], in_progress, { item }, terminal        (queued where the response is a background one)
 item      = output_item.added, body, output_item.done               (an item ends before the next one begins)
-body      = message | thought | call | custom | compaction          (by the type of the item)
+body      = message | thought | call | custom | search | compaction (by the type of the item)
 message   = part, { part }
 thought   = { part }, { summary }
 call      = { function_call_arguments.delta }, function_call_arguments.done
 custom    = { custom_tool_call_input.delta }, custom_tool_call_input.done
 compaction = compaction.compacting
-part      = content_part.added, { TEXT.delta }, TEXT.done, content_part.done
+search    = file_search_call.in_progress, .searching, [ .completed ]  (unless it failed or was cut short)
+part      = content_part.added, { TEXT.delta | NOTE }, TEXT.done, content_part.done
+            (NOTE is output_text.annotation.added, in output_text only)
             (TEXT is output_text or refusal in a message, reasoning_text in a thought)
 summary   = reasoning_summary_part.added, { reasoning_summary_text.delta }, reasoning_summary_text.done,
             reasoning_summary_part.done
@@ -33,6 +35,8 @@ TERMINAL = {
 }
 MESSAGE = {"output_text": ("text", "response.output_text"), "refusal": ("refusal", "response.refusal")}
 THOUGHT = {"reasoning_text": ("text", "response.reasoning_text")}
+NOTE = "response.output_text.annotation.added"
+STAGES = tuple(f"response.file_search_call.{stage}" for stage in ("in_progress", "searching", "completed"))
 SUMMARY = {"summary_text": ("text", "response.reasoning_summary_text")}
 
 
@@ -158,11 +162,15 @@ class StreamChecker:
         _equal(where, "output_index", event["output_index"], len(self._output))
         wanted = {**opened, **body.fold(where)}
         if "status" in opened:
-            _equal(where, "item.status", item["status"] in ("completed", "incomplete"), True)
+            known = ("completed", "incomplete", *(["failed"] if item["type"] == "file_search_call" else []))
+            _equal(where, "item.status", item["status"] in known, True)
             wanted["status"] = item["status"]
         if "encrypted_content" in item and item["type"] in ("reasoning", "compaction"):
             _equal(where, "item.encrypted_content is there", bool(item["encrypted_content"]), True)
             wanted["encrypted_content"] = item["encrypted_content"]
+        if item["type"] == "file_search_call":
+            _equal(where, "searched", item["status"] == "completed", body.fold(where)["results"])
+            wanted["results"] = item["results"]
         _equal(where, "item", item, wanted)
         self._output.append(item)
         self._item = self._body = None
@@ -187,7 +195,8 @@ class StreamChecker:
         """Only the last item of an answer that is not whole may be incomplete."""
         whole = self._output if response["status"] == "completed" else self._output[:-1]
         for item in whole:
-            _equal(where, f"status of {item['id']}", item.get("status", "completed"), "completed")
+            known = ("completed", "failed") if item["type"] == "file_search_call" else ("completed",)
+            _equal(where, f"status of {item['id']}", item.get("status", "completed") in known, True)
 
     def _open_item(self, where: str) -> tuple[Json, Body]:
         if self._item is None or self._body is None:
@@ -215,6 +224,9 @@ def _body(item: Json, where: str) -> Body:
     if kind == "custom_tool_call":
         _equal(where, "item.input", item["input"], "")
         return Input("response.custom_tool_call_input", "input", {})
+    if kind == "file_search_call":
+        _equal(where, "item.results", item["results"], None)
+        return Search()
     raise StreamError(f"{where} opens an item of a type that the grammar does not know: {kind}")
 
 
@@ -229,11 +241,14 @@ class Parts:
         self._part: Json | None = None
         self._text: list[str] = []
         self._logprobs: list[Json] = []
+        self._notes: list[Json] = []
         self._text_done = False
         self.done: list[Json] = []
 
     def takes(self, kind: str) -> bool:
         """Whether events of this type may be of these parts."""
+        if kind == NOTE:
+            return "output_text" in self._kinds
         return kind in self._names or any(kind in (f"{text}.delta", f"{text}.done") for _, text in self._kinds.values())
 
     def push(self, event: Json, where: str) -> None:
@@ -260,10 +275,12 @@ class Parts:
         if part["type"] not in self._kinds:
             raise StreamError(f"{where} begins a part that has no place here: {part['type']}")
         _equal(where, "part's text", part[self._kinds[part["type"]][0]], "")
-        self._part, self._text, self._logprobs, self._text_done = part, [], [], False
+        self._part, self._text, self._logprobs, self._notes, self._text_done = part, [], [], [], False
 
     def _grow(self, event: Json, where: str) -> None:
         part, key, text = self._open_part(where)
+        if event["type"] == NOTE:
+            return self._note(event, part, where)
         if event["type"] not in (f"{text}.delta", f"{text}.done"):
             raise StreamError(f"{where} is not of a part of type {part['type']}")
         if self._text_done:
@@ -286,9 +303,19 @@ class Parts:
         wanted = {**part, key: "".join(self._text)}
         if "logprobs" in part:
             wanted["logprobs"] = self._logprobs
+        if "annotations" in part:
+            wanted["annotations"] = self._notes
         _equal(where, "part", event["part"], wanted)
         self.done.append(event["part"])
         self._part = None
+
+    def _note(self, event: Json, part: Json, where: str) -> None:
+        if part["type"] != "output_text" or self._text_done:
+            raise StreamError(f"{where} is not of a text that is open")
+        _equal(where, "annotation_index", event["annotation_index"], len(self._notes))
+        place = event["annotation"]["index"]
+        _equal(where, "annotation.index is in the text", 0 <= place <= len("".join(self._text)), True)
+        self._notes.append(event["annotation"])
 
     def _open_part(self, where: str) -> tuple[Json, str, str]:
         if self._part is None:
@@ -372,6 +399,25 @@ class Input:
         if not self._done:
             raise StreamError(f"{where} comes before {self._name}.done")
         return {self._key: "".join(self._pieces)}
+
+
+class Search:
+    """The body of a search: its stages."""
+
+    def __init__(self) -> None:
+        self._told: list[str] = []
+
+    def push(self, event: Json, where: str) -> None:
+        """See Body."""
+        if [*self._told, event["type"]] != list(STAGES[: len(self._told) + 1]):
+            raise StreamError(f"{where} has no place here in a search")
+        self._told.append(event["type"])
+
+    def fold(self, where: str) -> Json:
+        """See Body."""
+        if len(self._told) < len(STAGES) - 1:
+            raise StreamError(f"{where} comes before {STAGES[len(self._told)]}")
+        return {"results": len(self._told) == len(STAGES)}
 
 
 class Compacting:

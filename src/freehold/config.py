@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
+from freehold.engines.embedders import EmbedderSpec
 from freehold.engines.registry import EngineSpec
 from freehold.storage.blobs.access import S3Access
 
@@ -77,8 +78,14 @@ class Work(Struct, frozen=True, forbid_unknown_fields=True):
     enabled: bool = True
 
 
+class Searching(Struct, frozen=True, forbid_unknown_fields=True):
+    """`[search]`: the megabytes of memory for the indexes of vector stores."""
+
+    cache_mb: Annotated[int, Meta(ge=1)] = 1024
+
+
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Everything that can be configured. `aliases` maps names that clients use to served models."""
+    """Everything that can be configured. `aliases` maps names that clients use to models."""
 
     server: Server = Server()
     storage: Storage = Storage()
@@ -86,7 +93,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     refusals: Refusals = Refusals()
     outbound: Outbound = Outbound()
     worker: Work = Work()
+    search: Searching = Searching()
     engines: tuple[EngineSpec, ...] = ()
+    embedders: tuple[EmbedderSpec, ...] = ()
     aliases: dict[str, str] = {}
 
 
@@ -192,5 +201,7 @@ def _fields(path: str) -> tuple[str, ...]:
         "refusals": Refusals,
         "outbound": Outbound,
         "worker": Work,
+        "search": Searching,
     }
-    return kinds.get(path, EngineSpec).__struct_fields__
+    other = EmbedderSpec if path.startswith("embedders") else EngineSpec
+    return kinds.get(path, other).__struct_fields__

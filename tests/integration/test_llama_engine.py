@@ -52,9 +52,14 @@ async def idle(by: Engine, within: float) -> float:
     return time.monotonic() - start
 
 
+def workers() -> list[psutil.Process]:
+    """Return the processes that run the model."""
+    return [child for child in psutil.Process().children() if "freehold.engines.worker.host" in child.cmdline()]
+
+
 def the_worker() -> psutil.Process:
-    """Return the process that runs the model."""
-    (worker,) = (child for child in psutil.Process().children() if "freehold.engines.worker.host" in child.cmdline())
+    """Return the one process that runs the model."""
+    (worker,) = workers()
     return worker
 
 
@@ -307,5 +312,25 @@ def test_goes_on_in_the_middle_of_a_schema(smollm2: Path) -> None:
                 rest, end = await said(by, replace(asked, begun=Begun(said=(whole[:size],))))
                 assert set(json.decode(whole[:size] + rest)) == {"city", "people", "coast"}
                 assert end.reason == "stop" and 0 < end.usage.output < 120
+
+    asyncio.run(main())
+
+
+def test_batches_have_a_process_of_their_own_that_people_do_not_wait_for(smollm2: Path) -> None:
+    async def main() -> None:
+        async with engine(smollm2) as local:
+            alone, _ = await said(local, prompt("Say hello."))
+            (first,) = workers()
+            batch = replace(prompt("Count to a hundred.", Sampling(temperature=0.0, max_tokens=200)), batch=True)
+            going = asyncio.create_task(said(local, batch))
+            async with asyncio.timeout(30):
+                while len(workers()) < 2:  # noqa: ASYNC110 - processes have no event
+                    await asyncio.sleep(0.01)
+            assert (await said(local, prompt("Say hello.")))[0] == alone
+            text, stop = await going
+            assert text
+            assert stop.usage.output > 12
+            (second,) = (worker for worker in workers() if worker.pid != first.pid)
+            assert second.nice() == 19
 
     asyncio.run(main())

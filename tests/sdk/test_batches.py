@@ -111,7 +111,7 @@ def test_a_bad_file_fails_with_errors(client: OpenAI) -> None:
 
 
 REFUSED: list[tuple[dict[str, Any], str, str]] = [
-    ({"endpoint": "/v1/embeddings"}, "endpoint", "/v1/embeddings"),
+    ({"endpoint": "/v1/moderations"}, "endpoint", "/v1/moderations"),
     ({"endpoint": "/v1/videos"}, "endpoint", "/v1/videos"),
     ({"endpoint": "/v1/none"}, "endpoint", "Supported values are: '/v1/chat/completions'"),
     ({"completion_window": "7d"}, "completion_window", "'24h'"),

@@ -8,7 +8,8 @@ import pytest
 from msgspec import structs
 from openai.types.responses import ResponseStreamEvent
 
-from freehold.config import Outbound, Refusals, Server, Settings, Storage, Work
+from freehold.config import Outbound, Refusals, Searching, Server, Settings, Storage, Work
+from freehold.engines.embedders import EmbedderSpec
 from freehold.engines.registry import EngineSpec
 from freehold.storage.blobs.access import S3Access
 from freehold.surfaces.chat.request import ChatBody
@@ -28,7 +29,9 @@ def test_every_setting_has_its_heading() -> None:
         "refusals": Refusals,
         "outbound": Outbound,
         "worker": Work,
+        "search": Searching,
         "engines": EngineSpec,
+        "embedders": EmbedderSpec,
     }
     known = {f"{name}.{field}" for name, kind in sections.items() for field in kind.__struct_fields__}
     assert set(Settings.__struct_fields__) == {*sections, "aliases"}

@@ -12,6 +12,7 @@ from freehold.surfaces.chat import objects as chat
 from freehold.surfaces.chat import stored
 from freehold.surfaces.responses import objects as responses
 from freehold.surfaces.responses import websocket
+from freehold.surfaces.responses.searching import FileSearchTool
 from tests.spec.outline import Json
 
 SPEC: Json = json.loads((Path(__file__).parent / "openapi/objects.json").read_text())
@@ -43,6 +44,13 @@ OBJECTS: dict[str, type[msgspec.Struct]] = {
     "ResponseFunctionCallArgumentsDoneEvent": responses.ArgumentsDone,
     "ResponseCustomToolCallInputDeltaEvent": responses.InputDelta,
     "ResponseCustomToolCallInputDoneEvent": responses.InputDone,
+    "ResponseFileSearchCallInProgressEvent": responses.SearchBegun,
+    "ResponseFileSearchCallSearchingEvent": responses.Searching,
+    "ResponseFileSearchCallCompletedEvent": responses.Searched,
+    "ResponseOutputTextAnnotationAddedEvent": responses.AnnotationAdded,
+    "FileSearchToolCall": items.FileSearchCall,
+    "FileSearchTool": FileSearchTool,
+    "FileCitationBody": items.FileCitation,
     "ResponseRefusalDeltaEvent": responses.RefusalDelta,
     "ResponseRefusalDoneEvent": responses.RefusalDone,
     "ResponseReasoningTextDeltaEvent": responses.ThoughtDelta,

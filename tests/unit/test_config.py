@@ -51,7 +51,8 @@ def test_variables_reach_into_lists(tmp_path: Path) -> None:
         ),
         (
             "[sever]\nport = 1",
-            r"Unknown setting sever \(known here: server, storage, s3, refusals, outbound, worker, engines, aliases\)",
+            r"Unknown setting sever \(known here: server, storage, s3, refusals, outbound, worker, search, engines, "
+            r"embedders, aliases\)",
         ),
         ('[server]\nport = "many"', r"Wrong setting server\.port: expected `int`"),
         ("[server]\nport = 70000", r"Wrong setting server\.port: expected `int` <= 65535"),

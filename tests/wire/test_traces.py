@@ -32,7 +32,7 @@ def asked(trace: Path) -> list[tuple[str, Json]]:
     found: list[tuple[str, Json]] = []
     for request in trace.read_text().split("\n---\n")[:-1]:
         line, _, body = request.strip().partition("\n")
-        given = json.loads(body or "{}")
+        given = {"form": body} if body.startswith("--") else json.loads(body or "{}")
         found.append((line, {key: given[key] for key in given if key not in ("stream", "stream_options")}))
     return found
 
@@ -47,6 +47,10 @@ RESTING = {
     "batches_create",
     "batches_list",
     "batches_list_cursor",
+    "vector_stores_create",
+    "vector_store_files_create",
+    "vector_store_batches_create",
+    "vector_store_batches_cancel",
 }
 """The traces that are played while no worker works."""
 STREAMS = [

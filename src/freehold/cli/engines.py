@@ -35,10 +35,10 @@ def chosen(settings: Settings, engine: str | None, model: str | None, rate: floa
 
 
 def with_files(settings: Settings, here: Here) -> tuple[Settings, Find]:
-    """Fetch the models that the engines need; return the settings with their serving names, and their files.
+    """Fetch the models that the engines need; return the settings with their serving names, and what finds their files.
 
     A model that is given as a file is served under the file's name. An embedded engine without a model gets the
-    starter. Raises WeightsError.
+    starter. What finds files fetches the others, such as those of embedders. Raises WeightsError.
     """
     folder = Folder(here.folders.models)
     files: dict[str, Path] = {}
@@ -55,7 +55,10 @@ def with_files(settings: Settings, here: Here) -> tuple[Settings, Find]:
             return spec
         return replace(spec, models=tuple(served(name) for name in spec.models or (_starter(here),)))
 
-    return replace(settings, engines=tuple(ready(spec) for spec in settings.engines)), files.__getitem__
+    def find(name: str) -> Path:
+        return files[name] if name in files else pulled(here, name)
+
+    return replace(settings, engines=tuple(ready(spec) for spec in settings.engines)), find
 
 
 def _starter(here: Here) -> str:

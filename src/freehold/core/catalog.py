@@ -60,6 +60,8 @@ class Catalog:
     def why_missing(name: str) -> str:
         """Say why nothing answers to `name`, in a sentence for the caller."""
         known = KNOWN.get(without_date(name))
+        if known is not None and known.kind == "embedding":
+            return f"The model `{name}` is an embedding model: it answers `/v1/embeddings` only."
         if known is not None and known.kind != "chat":
             return f"The model `{name}` is an {known.kind} model, and no engine of this server makes {known.kind}s."
         return f"The model `{name}` does not exist or you do not have access to it."

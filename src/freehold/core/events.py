@@ -1,6 +1,7 @@
 """How a run unfolds. Every surface, the journal and the final object are folds over these events.
 
-Between `Opened` and `Closed` of an item come its `Grew`; `Ended` is the last event of every run.
+Between `Opened` and `Closed` of an item come its `Grew`, `Annotated` and `Moved`; `Ended` is the last event of every
+run.
 """
 
 from typing import Literal
@@ -9,7 +10,7 @@ from msgspec import Struct
 
 from freehold.core.deltas import Usage
 from freehold.core.errors import Fault
-from freehold.core.items import Logprob, Opening
+from freehold.core.items import FileCitation, Logprob, Opening
 
 Ending = Literal["completed", "incomplete", "failed", "cancelled"]
 Growth = Literal["text", "refusal", "arguments", "thought"]
@@ -32,6 +33,20 @@ class Grew(Struct, frozen=True):
     logprobs: tuple[Logprob, ...] = ()
 
 
+class Annotated(Struct, frozen=True):
+    """The open text of the message at `index` has a note; it counts as one of the text's, in their order."""
+
+    index: int
+    annotation: FileCitation
+
+
+class Moved(Struct, frozen=True):
+    """The open call at `index`, which the server carries out itself, came to its next stage."""
+
+    index: int
+    status: Literal["searching", "completed"]
+
+
 class Closed(Struct, frozen=True):
     """The item at `index` is final."""
 
@@ -52,7 +67,8 @@ class Chosen(Struct, frozen=True):
     """An event of one of several answers that are given side by side; their runs end with one `Ended` for all."""
 
     choice: int
-    event: "Opened | Grew | Closed | Ended"
+    event: "Step"
 
 
-Event = Opened | Grew | Closed | Ended | Chosen
+Step = Opened | Grew | Annotated | Moved | Closed | Ended
+Event = Step | Chosen

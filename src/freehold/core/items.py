@@ -8,8 +8,11 @@ from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
+from freehold.core.filters import Value
+
 Role = Literal["user", "assistant", "system", "developer"]
 Status = Literal["in_progress", "completed", "incomplete"]
+SearchStatus = Literal["in_progress", "searching", "completed", "incomplete", "failed"]
 Phase = Literal["commentary", "final_answer"]
 
 
@@ -54,8 +57,16 @@ class Logprob(Struct, frozen=True):
     top_logprobs: tuple[TopLogprob, ...] = ()
 
 
+class FileCitation(Struct, frozen=True, kw_only=True, tag="file_citation"):
+    """The text up to the character `index` is taken from a file."""
+
+    file_id: str
+    filename: str
+    index: int
+
+
 class OutputText(Struct, frozen=True, tag="output_text", forbid_unknown_fields=True):
-    """Text that the model wrote."""
+    """Text that the model wrote. Annotations of other kinds are kept as a client sent them."""
 
     text: str
     annotations: tuple[Any, ...] = ()
@@ -122,6 +133,25 @@ class CustomToolCallOutput(
     output: str | tuple[Given, ...]
 
 
+class FileResult(Struct, frozen=True, kw_only=True):
+    """A passage that was found in a file; `score` is from 0 to 1."""
+
+    attributes: dict[str, Value] | None = None
+    file_id: str
+    filename: str
+    score: float
+    text: str
+
+
+class FileSearchCall(Struct, frozen=True, kw_only=True, tag="file_search_call", forbid_unknown_fields=True):
+    """The server searched files for the model. `results` is None where they are not shown, and where it failed."""
+
+    id: str | None = None
+    status: SearchStatus = "completed"
+    queries: tuple[str, ...]
+    results: tuple[FileResult, ...] | None = None
+
+
 class SummaryText(Struct, frozen=True, tag="summary_text", forbid_unknown_fields=True):
     """A part of the summary of the model's thinking."""
 
@@ -163,8 +193,9 @@ Item = (
     | FunctionCallOutput
     | CustomToolCall
     | CustomToolCallOutput
+    | FileSearchCall
     | Reasoning
     | Compaction
     | ItemReference
 )
-Opening = Message | FunctionCall | CustomToolCall | Reasoning | Compaction
+Opening = Message | FunctionCall | CustomToolCall | FileSearchCall | Reasoning | Compaction

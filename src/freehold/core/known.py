@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from freehold.core.prompt import Effort
 
-Kind = Literal["chat", "image"]
+Kind = Literal["chat", "image", "embedding"]
 
 
 class Known(Struct, frozen=True, kw_only=True):
@@ -64,6 +64,9 @@ _TABLE: Iterable[tuple[str, Known]] = (
         Known(context=16_385),
     ),
     *_names("gpt-3.5-turbo-instruct davinci-002 babbage-002", Known(context=4_096)),
+    *_names(
+        "text-embedding-3-small text-embedding-3-large text-embedding-ada-002", Known(kind="embedding", context=8_192)
+    ),
     *_names("gpt-image-1 dall-e-3 dall-e-2", Known(kind="image", context=0)),
 )
 

@@ -6,6 +6,8 @@ from typing import Literal, Protocol
 from msgspec import Struct
 
 from freehold.core.deltas import Delta
+from freehold.core.items import FileSearchCall
+from freehold.core.principal import Principal
 from freehold.core.prompt import Prompt, Raw
 
 Vision = Literal["none", "ocr", "native"]
@@ -81,6 +83,18 @@ class Engine(Generating, Protocol):
         ...
 
 
+class Tool(Protocol):
+    """A tool that the server carries out itself, for one request: what it may see is settled."""
+
+    def begin(self, item_id: str, arguments: str) -> FileSearchCall:
+        """Return the item of a call, in progress. Raises EngineFailed for arguments that are none."""
+        ...
+
+    async def carry_out(self, call: FileSearchCall) -> FileSearchCall:
+        """Return the call with what came of it, completed. Raises the fault that it fails with."""
+        ...
+
+
 class Encoder(Struct, frozen=True, kw_only=True):
     """A model that an embedder really serves: `dimensions` numbers a vector, at most `context` tokens an input.
 
@@ -101,10 +115,10 @@ class Encoder(Struct, frozen=True, kw_only=True):
 
 
 class Vectors(Struct, frozen=True):
-    """The vectors of texts: each of length 1, as little-endian 32-bit floats; and the tokens that each text had."""
+    """The vectors of texts: each of length 1, as little-endian 32-bit floats; and the tokens that were read in all."""
 
     rows: tuple[bytes, ...]
-    tokens: tuple[int, ...]
+    tokens: int
 
 
 Use = Literal["plain", "query", "document"]
@@ -119,7 +133,7 @@ class Embedder(Protocol):
         """The models that answer."""
         ...
 
-    async def embed(self, model: str, texts: Sequence[Raw], use: Use = "plain", batch: bool = False) -> Vectors:
+    async def embed(self, model: str, texts: Sequence[Raw], batch: bool = False) -> Vectors:
         """Return the vectors of texts, or of their tokens, in their order. Those of a `batch` let others go first.
 
         Raises Invalid that names `input[N]` for one that is empty or longer than the model's context, EngineBusy when
@@ -155,4 +169,12 @@ class Blobs(Protocol):
 
         Raises StorageFailed.
         """
+        ...
+
+
+class Reranker(Protocol):
+    """Reads passages again, and says how well each answers a query."""
+
+    async def rank(self, who: Principal, query: str, texts: Sequence[str]) -> list[float] | None:
+        """Return a score from 0 to 1 for each of the texts; None where it cannot do so now."""
         ...

@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from freehold.core.filters import Filter
 from freehold.core.items import Given, InputFile, InputImage, Item
 
 Speaker = Literal["system", "user", "assistant", "tool"]
@@ -163,6 +164,20 @@ class Template(Struct, frozen=True, kw_only=True):
     variables: dict[str, str | Given] = {}
 
 
+class FileSearching(Struct, frozen=True, kw_only=True):
+    """Where the model may search: in vector stores, for at most `most` passages a search, `calls` times an answer.
+
+    `filters` and `ranking` are for the search itself; `path` is where in the request the stores stand.
+    """
+
+    stores: tuple[str, ...]
+    most: int
+    calls: int
+    filters: Filter | None = None
+    ranking: Any = None
+    path: str = ""
+
+
 class Ask(Struct, frozen=True, kw_only=True):
     """What every surface's request comes down to. `model` is the name that the client used, None for the default.
 
@@ -183,6 +198,7 @@ class Ask(Struct, frozen=True, kw_only=True):
     choice: Choice = Choice()
     parallel: bool = True
     format: JsonFormat | None = None
+    search: FileSearching | None = None
     thoughts: Thoughts = Thoughts()
     verbosity: Verbosity | None = None
     template: Template | None = None

@@ -52,6 +52,10 @@ class Projection(Protocol):
         """The fold's value so far; after `Ended`, the final object."""
         ...
 
+    def kept(self) -> Any:
+        """The same as it is stored: also what the client did not ask to see."""
+        ...
+
 
 @dataclass(frozen=True)
 class Surface(Generic[B]):

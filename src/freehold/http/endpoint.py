@@ -15,6 +15,7 @@ from freehold.http.sse import EventStream, unless_gone
 from freehold.services.answering import Answer, Answering
 from freehold.services.background import Background
 from freehold.surfaces.decode import Decoder
+from freehold.surfaces.responses.include import RESULTS
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,8 @@ def generation(
 async def _queued(background: Background, who: Principal, body: Any, answer: Answer) -> Response:
     """Answer with a response that is queued, or with its stream: a client that leaves that stops nothing."""
     queued = await background.start(who, body, answer)
-    frames = await background.journal.follow(who, queued.id, None) if body.stream else None
+    found = RESULTS in (body.include or ())
+    frames = await background.journal.follow(who, queued.id, None, found=found) if body.stream else None
     return json_object(queued) if frames is None else EventStream(frames)
 
 

@@ -13,6 +13,7 @@ from freehold.surfaces.chat import tools as chat
 from freehold.surfaces.errors import Envelope
 from freehold.surfaces.responses import tools as responses
 from freehold.surfaces.responses.request import InputMessage
+from freehold.surfaces.responses.searching import FileSearchTool
 
 Json = dict[str, Any]
 
@@ -22,12 +23,13 @@ _ID = {"type": "string", "minLength": 1}
 _PARTS = (items.InputText, items.InputImage, items.InputFile, items.OutputText, items.Refusal)
 _ITEMS = (
     *(InputMessage, items.FunctionCall, items.FunctionCallOutput, items.CustomToolCall, items.CustomToolCallOutput),
+    items.FileSearchCall,
     *(items.Reasoning, items.Compaction, items.ItemReference),
 )
 _PIECES: Mapping[str, tuple[type[Struct], ...]] = {
     "InputItem": _ITEMS,
     "InputPart": _PARTS,
-    "ResponseTool": (responses.FunctionTool, responses.CustomTool),
+    "ResponseTool": (responses.FunctionTool, responses.CustomTool, FileSearchTool),
     "ChatTool": (chat.FunctionTool, chat.CustomTool),
 }
 """What bodies hold undecoded, so that the fault of a piece names it: by the name that the bodies refer to."""

@@ -1,15 +1,19 @@
 """Deltas to events: which item is open, what it holds, and how it closes."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 
 from msgspec.structs import replace
 
 from freehold.core.deltas import CallArgs, CallStart, Declined, Text, Thought
-from freehold.core.events import Closed, Event, Grew, Growth, Opened
+from freehold.core.errors import Fault
+from freehold.core.events import Annotated, Closed, Event, Grew, Growth, Moved, Opened
 from freehold.core.ids import Mint
 from freehold.core.items import (
     Compaction,
     CustomToolCall,
+    FileCitation,
+    FileResult,
+    FileSearchCall,
     FunctionCall,
     Logprob,
     Message,
@@ -44,6 +48,7 @@ class Assembler:
         self._kind: Growth | None = None
         self._pieces: list[str] = []
         self._logprobs: list[Logprob] = []
+        self._annotations: list[FileCitation] = []
 
     def resume(self, events: Iterable[Event]) -> None:
         """Come to where a run was that has begun with `events`."""
@@ -56,6 +61,9 @@ class Assembler:
                         self._end_part()
                     self._logprobs += event.logprobs
                     self._grew(event.kind, event.delta)
+                case Annotated():
+                    self._kind = "text"
+                    self._annotations.append(event.annotation)
                 case Closed():
                     self._next()
 
@@ -76,6 +84,46 @@ class Assembler:
             case CallStart():
                 return (*self.abandon("completed"), self._opened(self._call(delta.name)))
 
+    @property
+    def text(self) -> str:
+        """What is said so far in the open text."""
+        return "".join(self._pieces) if self._kind == "text" else ""
+
+    def cite(self, source: FileResult, index: int | None = None) -> tuple[Event, ...]:
+        """Note at the open text that it is taken from `source`, up to `index` or as far as it is said; but once."""
+        opened: tuple[Event, ...] = ()
+        if not isinstance(self._open, Message):
+            opened = (*self.abandon("completed"), self._opened(self._message()))
+        if self._kind != "text":
+            self._end_part()
+            self._kind = "text"
+        place = len(self.text) if index is None else index
+        note = FileCitation(file_id=source.file_id, filename=source.filename, index=place)
+        if note in self._annotations:
+            return opened
+        self._annotations.append(note)
+        return (*opened, Annotated(self._index, note))
+
+    async def search(
+        self, call: FileSearchCall, carry_out: Callable[[FileSearchCall], Awaitable[FileSearchCall]]
+    ) -> AsyncGenerator[Event, None]:
+        """Close what is open and yield the events of a search while it is carried out.
+
+        One that fails with a fault closes as failed.
+        """
+        for event in self.abandon("completed"):
+            yield event
+        yield self._opened(call)
+        yield Moved(self._index, "searching")
+        try:
+            done = await carry_out(call)
+        except Fault:
+            done = replace(call, status="failed")
+        else:
+            yield Moved(self._index, "completed")
+        yield Closed(self._index, done)
+        self._next()
+
     def finish(self, status: Status) -> tuple[Event, ...]:
         """Close what is open at the end of the run. A run that said nothing said an empty message."""
         silent = self._open is None and self._index == 0
@@ -93,7 +141,7 @@ class Assembler:
     def _next(self) -> None:
         self._index += 1
         self._open, self._kind = None, None
-        self._parts, self._pieces, self._logprobs = [], [], []
+        self._parts, self._pieces, self._logprobs, self._annotations = [], [], [], []
 
     def _whole(self, item: Opening, status: Status) -> Opening:
         whole = "".join(self._pieces)
@@ -105,6 +153,8 @@ class Assembler:
                 return replace(item, status=status, arguments=whole)
             case CustomToolCall():
                 return replace(item, status=status, input=whole)
+            case FileSearchCall():
+                return replace(item, status="incomplete")
             case Reasoning():
                 return self._conclude(replace(item, status=status, content=(ReasoningText(whole),)))
             case Compaction():
@@ -121,11 +171,11 @@ class Assembler:
 
     def _end_part(self) -> None:
         """What was said so far in one kind is a part of the message."""
-        if self._pieces:
+        if self._pieces or self._annotations:
             whole = "".join(self._pieces)
-            text = OutputText(whole, logprobs=tuple(self._logprobs))
+            text = OutputText(whole, tuple(self._annotations), tuple(self._logprobs))
             self._parts.append(Refusal(whole) if self._kind == "refusal" else text)
-            self._pieces, self._logprobs = [], []
+            self._pieces, self._logprobs, self._annotations = [], [], []
 
     def _grew(self, kind: Growth, piece: str, logprobs: tuple[Logprob, ...] = ()) -> Grew:
         self._kind = kind

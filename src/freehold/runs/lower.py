@@ -1,6 +1,7 @@
 """An ask and its history, lowered to the prompt of one engine turn."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 
 from msgspec.structs import replace
 
@@ -8,6 +9,7 @@ from freehold.core.items import (
     Compaction,
     CustomToolCall,
     CustomToolCallOutput,
+    FileSearchCall,
     FunctionCall,
     FunctionCallOutput,
     InputFile,
@@ -22,6 +24,7 @@ from freehold.core.items import (
     Refusal,
 )
 from freehold.core.prompt import IMAGE, Ask, Call, Image, Prompt, Raw, Speaker, Turn, Verbosity
+from freehold.runs.excerpts import exchange, searches
 
 _SPEAKERS: dict[str, Speaker] = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
 _VERBOSITY: Mapping[Verbosity, str] = {
@@ -33,20 +36,30 @@ Seen = Mapping[InputImage | InputFile, tuple[Image | str, ...]]
 """What a model is given in place of each image and file."""
 
 
-def lower(ask: Ask, items: Sequence[Item], model: str, seen: Seen | None = None, thinking: int = 0) -> Prompt:
+def lower(
+    ask: Ask,
+    items: Sequence[Item],
+    model: str,
+    seen: Seen | None = None,
+    thinking: int = 0,
+    excerpts: int | None = None,
+) -> Prompt:
     """Return the prompt for the conversation `items`, the ask's own among them; `model` is the served model's name.
 
     `seen` says what became of the images and files, `thinking` is the budget of thought in tokens. Instructions come
     first and are not part of the history. Instructions and the system messages that lead the conversation become one
     system turn, because chat templates know only one. A conversation in which nobody has said anything begins with an
-    empty word from the user: templates need one. Thoughts are read again as long as the user has not spoken since.
+    empty word from the user: templates need one. Thoughts are read again as long as the user has not spoken since, and
+    so is what was found in files, at most the best `excerpts` of each search.
     """
     turns: list[Turn] = []
     leading = [ask.instructions] if ask.instructions else []
     if ask.verbosity is not None and ask.verbosity in _VERBOSITY:
         leading.append(_VERBOSITY[ask.verbosity])
-    for item in items:
-        turn = _turn(item, seen or {})
+    searched = iter(_searched(ask, items, excerpts))
+    for turn in chain.from_iterable(
+        next(searched) if isinstance(item, FileSearchCall) else (_turn(item, seen or {}),) for item in items
+    ):
         last = turns[-1] if turns else None
         if turn.speaker == "system" and last is None:
             leading.append(turn.text)
@@ -90,8 +103,18 @@ def _turn(item: Item, seen: Seen) -> Turn:
             return _spoken("tool", item.output, seen, item.call_id)
         case Reasoning():
             return Turn("assistant", "", thought="\n\n".join(part.text for part in item.content))
-        case Compaction() | ItemReference():
+        case Compaction() | ItemReference() | FileSearchCall():
             raise TypeError(f"an item of type {type(item).__name__} is resolved before it is lowered")
+
+
+def _searched(ask: Ask, items: Sequence[Item], most: int | None) -> Iterator[tuple[Turn, ...]]:
+    """Yield the turns of each search among the items: none for one that is not read again."""
+    read = {id(search) for search in searches(items)}
+    before = 0
+    for item in items:
+        if isinstance(item, FileSearchCall):
+            yield exchange(item, before, most, cite=ask.format is None) if id(item) in read else ()
+            before += len(item.results or ()) if id(item) in read else 0
 
 
 def _spoken(speaker: Speaker, content: str | tuple[Part, ...], seen: Seen, call_id: str | None = None) -> Turn:

@@ -11,17 +11,22 @@ from freehold.core.errors import Invalid, Unsupported
 from freehold.core.items import Item
 from freehold.core.ports import Engine, Load
 from freehold.core.principal import Principal
-from freehold.core.prompt import Ask, Effort, Prompt
+from freehold.core.prompt import Ask, Choice, Effort, Prompt, Sampling
 from freehold.core.surface import Surface
 from freehold.runs.effort import BUDGETS
+from freehold.runs.excerpts import FILE_SEARCH, searches
+from freehold.runs.hosted import Hosted
 from freehold.runs.lower import Seen, lower, lower_raw
 from freehold.runs.truncate import shorter
 from freehold.services.compaction import shortened
 from freehold.services.media import Media
 from freehold.services.prompts import Prompts
 from freehold.services.recall import Recall
+from freehold.services.toolbox import NoTools, Toolbox
 
 _TOO_LONG = "context_length_exceeded"
+_FULLEST = 0.75  # of the context: the answer needs room, too
+_NO_TOOLS = NoTools()
 
 
 class Admitted(Struct, frozen=True):
@@ -50,13 +55,20 @@ class Admission:
     """Finds the model behind a name and makes the prompt that it will read."""
 
     def __init__(
-        self, catalog: Catalog, engines: Mapping[str, Engine], recall: Recall, prompts: Prompts, media: Media
+        self,
+        catalog: Catalog,
+        engines: Mapping[str, Engine],
+        recall: Recall,
+        prompts: Prompts,
+        media: Media,
+        toolbox: Toolbox | NoTools = _NO_TOOLS,
     ) -> None:
         self._catalog = catalog
         self._engines = engines
         self._recall = recall
         self._prompts = prompts
         self._media = media
+        self._toolbox = toolbox
 
     async def admit(self, who: Principal, surface: Surface[Any], ask: Ask) -> Admitted:
         """Check everything that can be checked before the first byte.
@@ -69,6 +81,7 @@ class Admission:
         entry = self._find(surface, ask)
         effort = _effort(entry, surface, ask)
         _check(entry, surface, ask)
+        await self._toolbox.check(who, ask)
         engine = self._engines[entry.engine]
         ask = await self._recall.follow(who, ask)
         items = await self._recall.items(who, ask)
@@ -85,11 +98,54 @@ class Admission:
         entry = self._catalog.find(model or self._catalog.default)
         return None if entry is None else self._engines[entry.engine].load
 
-    async def prompt(self, admitted: Admitted, items: Sequence[Item]) -> Prompt:
-        """Return the admitted prompt of the same ask over other items. Raises what the engine raises."""
-        served = admitted.entry.served
-        prompt = lower(admitted.ask, items, served.name, admitted.seen, thinking=BUDGETS[admitted.effort or "none"])
-        return await _fitting(admitted.engine, prompt, admitted.ask.truncate)
+    async def prompt(
+        self, admitted: Admitted, items: Sequence[Item], choice: Choice | None = None, spent: int = 0
+    ) -> Prompt:
+        """Return the admitted prompt of the same ask over other items. Raises what the engine raises.
+
+        `choice` says what may be called in place of what the ask says, `spent` how many tokens of its limit are used
+        up. Of what was found in files, the weakest is left out where there is not room for all.
+        """
+        ask, served = admitted.ask, admitted.entry.served
+        ask = replace(ask, choice=choice or _first_choice(admitted, items), sampling=_left(ask.sampling, spent))
+        budget = BUDGETS[admitted.effort or "none"]
+        most = max((len(one.results or ()) for one in searches(items)), default=0)
+        while most > 1:
+            prompt = lower(ask, items, served.name, admitted.seen, budget, most)
+            try:
+                fits = await admitted.engine.admit(prompt)
+            except Invalid as fault:
+                if fault.code != _TOO_LONG:
+                    raise
+            else:
+                if len(fits.tokens) <= served.context * _FULLEST:
+                    return fits
+            most //= 2
+        prompt = lower(ask, items, served.name, admitted.seen, budget, most)
+        return await _fitting(admitted.engine, prompt, ask.truncate)
+
+    def hosted(self, who: Principal, admitted: Admitted, items: Sequence[Item]) -> Hosted | None:
+        """Return what a run over the items may do by itself; None where that is nothing."""
+        ask = admitted.ask
+        tools = self._toolbox.tools(who, ask)
+        if ask.search is None or not tools:
+            return None
+        allowed = ask.choice.names or tuple(one.name for one in ask.functions)
+        others = tuple(name for name in allowed if name not in tools)
+
+        async def again(said: Sequence[Item], choice: Choice, spent: int) -> Prompt:
+            return await self.prompt(admitted, (*items, *said), choice, spent)
+
+        return Hosted(
+            tools=tools,
+            most=ask.search.calls,
+            items=items,
+            choice=ask.choice,
+            last=Choice("auto", others) if others and ask.choice.mode != "none" else Choice("none"),
+            again=again,
+            cite=ask.format is None,
+            most_tokens=ask.sampling.max_tokens,
+        )
 
     async def _admitted(self, begun: Admitted) -> Admitted:
         """Fill in the prompts, and whether the conversation is to be compacted before it is answered."""
@@ -111,6 +167,25 @@ class Admission:
         if entry is None:
             raise surface.unknown_model(name, self._catalog.why_missing(name))
         return entry
+
+
+def _first_choice(admitted: Admitted, items: Sequence[Item]) -> Choice:
+    """What may be called first. A model that has nothing to call but a search begins with one.
+
+    Small models seldom choose to. One that was trained to think does.
+    """
+    ask, served = admitted.ask, admitted.entry.served
+    only = ask.search is not None and len(ask.functions) == 1 and ask.choice.mode == "auto"
+    if only and served.constrained and served.thinking != "trained" and not searches(items):
+        return Choice("required", (FILE_SEARCH,))
+    return ask.choice
+
+
+def _left(sampling: Sampling, spent: int) -> Sampling:
+    """The sampling with what is left of its limit."""
+    if sampling.max_tokens is None or spent == 0:
+        return sampling
+    return replace(sampling, max_tokens=sampling.max_tokens - spent)
 
 
 def _check(entry: Entry, surface: Surface[Any], ask: Ask) -> None:

@@ -108,7 +108,7 @@ class Answer:
         if self.keep is None:
             return frames, error
         try:
-            await self.keep(self.projection.result(), event.status)
+            await self.keep(self.projection.kept(), event.status)
         except Fault as fault:
             log.error("answer %s could not be stored: %s", self.id, fault.message)
             return self.projection.push(Ended(status="failed", usage=event.usage, error=fault)), fault
@@ -194,10 +194,11 @@ class Answering:
             return silent(run(shortest(admitted.prompt), self._engine(admitted), mint, stopped, conclude))
         compaction = next((one.item for one in earlier.events if isinstance(one, Closed)), None)
         if isinstance(compaction, Compaction):
-            return self._after(self._recall.opened(who, compaction), admitted, earlier, conclude)
+            return self._after(who, self._recall.opened(who, compaction), admitted, earlier, conclude)
         if admitted.compact:
             return self._compacted(who, admitted, stopped, conclude)
         begun, before = begun_by(earlier.events), earlier.events
+        hosted = self._admission.hosted(who, admitted, admitted.items)
         runs = [
             run(
                 _varied(replace(prompt, begun=begun), number),
@@ -206,6 +207,7 @@ class Answering:
                 stopped,
                 conclude,
                 before,
+                hosted,
             )
             for prompt in admitted.prompts
             for number in range(ask.choices)
@@ -213,11 +215,12 @@ class Answering:
         return runs[0] if len(runs) == 1 else side_by_side(runs, ask.choices, admitted.engine.load.limit)
 
     async def _after(
-        self, items: Sequence[Item], admitted: Admitted, earlier: Earlier, conclude: Conclude
+        self, who: Principal, items: Sequence[Item], admitted: Admitted, earlier: Earlier, conclude: Conclude
     ) -> AsyncGenerator[Event, None]:
         """Go on with an answer whose conversation was compacted to `items` before it."""
         prompt = replace(await self._admission.prompt(admitted, items), begun=begun_by(earlier.events))
-        events = run(prompt, admitted.engine, self._chance.mint, earlier.stopped, conclude, earlier.events)
+        hosted = self._admission.hosted(who, admitted, items)
+        events = run(prompt, admitted.engine, self._chance.mint, earlier.stopped, conclude, earlier.events, hosted)
         async with aclosing(events):
             async for event in events:
                 yield event
@@ -235,7 +238,8 @@ class Answering:
 
         async def go_on(items: Sequence[Item]) -> AsyncGenerator[Event, None]:
             prompt = await self._admission.prompt(admitted, items)
-            return run(prompt, engine, self._chance.mint, stopped, conclude)
+            hosted = self._admission.hosted(who, admitted, items)
+            return run(prompt, engine, self._chance.mint, stopped, conclude, hosted=hosted)
 
         return answer_compacted(
             item_id,

@@ -17,6 +17,7 @@ from freehold.core.items import (
     Compaction,
     CustomToolCall,
     CustomToolCallOutput,
+    FileSearchCall,
     FunctionCall,
     FunctionCallOutput,
     InputFile,
@@ -132,6 +133,8 @@ def _line(item: Item) -> str:
         case FunctionCallOutput() | CustomToolCallOutput():
             output = item.output
             return f"result: {output if isinstance(output, str) else ' '.join(map(_part, output))}"
+        case FileSearchCall():
+            return f"assistant searched files for {'; '.join(item.queries)}"
         case _:
             return ""
 

@@ -11,6 +11,7 @@ from freehold.core.items import (
     Compaction,
     CustomToolCall,
     CustomToolCallOutput,
+    FileSearchCall,
     FunctionCall,
     FunctionCallOutput,
     Item,
@@ -21,7 +22,7 @@ from freehold.core.items import (
 from freehold.core.principal import Principal
 from freehold.services.sealing import Seals
 from freehold.storage.repos.items import ItemRow, ItemRows
-from freehold.surfaces.responses.include import THOUGHTS, shown
+from freehold.surfaces.responses.include import THOUGHTS, shown, without_results
 
 _PREFIX: dict[type, str] = {
     Message: "msg_",
@@ -29,6 +30,7 @@ _PREFIX: dict[type, str] = {
     FunctionCallOutput: "fco_",
     CustomToolCall: "ctc_",
     CustomToolCallOutput: "ctco_",
+    FileSearchCall: "fs_",
     Reasoning: "rs_",
     Compaction: "cmp_",
 }
@@ -61,7 +63,8 @@ class Items:
         return tuple(shown(item, include) for item in self.sealed(who, self.read(rows), include))
 
     def sealed(self, who: Principal, items: tuple[Item, ...], include: Collection[str]) -> tuple[Item, ...]:
-        """Return the items, thoughts with themselves encrypted where `include` asks for it."""
+        """Return the items, with thoughts encrypted and results of searches where `include` asks for them."""
+        items = tuple(without_results(item, include) for item in items)
         if THOUGHTS not in include:
             return items
         return tuple(

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from freehold.core.principal import Principal
 from freehold.services.responses import missing
 from freehold.storage.repos.journal import JournalRows
-from freehold.surfaces.responses.journal import without_obfuscation
+from freehold.surfaces.responses.journal import without_obfuscation, without_results
 
 POLL_SECONDS = 0.1
 AT_ONCE = 256
@@ -45,12 +45,12 @@ class Journal:
         self._news = news
 
     async def follow(
-        self, who: Principal, response_id: str, after: int | None, padded: bool = True
+        self, who: Principal, response_id: str, after: int | None, padded: bool = True, found: bool = False
     ) -> AsyncGenerator[bytes, None] | None:
         """Return the frames after number `after`, those that are still to come included; they end with the response.
 
-        None for a response that has ended and has no such frames. Unless `padded`, they go without obfuscation. Raises
-        NotFound.
+        None for a response that has ended and has no such frames. Unless `padded`, they go without obfuscation; unless
+        `found`, without what searches found. Raises NotFound.
         """
         start = -1 if after is None else after
         page = await self._rows.read(who.project, response_id, start, 1)
@@ -58,7 +58,7 @@ class Journal:
             raise missing(response_id)
         if page.ended and not page.frames:
             return None
-        return self._frames(who, response_id, start, padded)
+        return self._frames(who, response_id, start, padded, found)
 
     async def ended(self, who: Principal, response_id: str, seconds: float) -> bool:
         """Wait until a response has ended, or the seconds are over; False when it has not ended by then."""
@@ -75,14 +75,17 @@ class Journal:
         page = await self._rows.read(who.project, response_id, 0, 0)
         return page is None or page.ended
 
-    async def _frames(self, who: Principal, response_id: str, after: int, padded: bool) -> AsyncGenerator[bytes, None]:
+    async def _frames(
+        self, who: Principal, response_id: str, after: int, padded: bool, found: bool
+    ) -> AsyncGenerator[bytes, None]:
         with self._news.listening(response_id) as news:
             while True:
                 page = await self._rows.read(who.project, response_id, after, AT_ONCE)
                 if page is None:
                     return
                 for frame in page.frames:
-                    yield frame if padded else without_obfuscation(frame)
+                    shown = frame if found else without_results(frame)
+                    yield shown if padded else without_obfuscation(shown)
                 after = page.last
                 if len(page.frames) < AT_ONCE:
                     if page.ended:

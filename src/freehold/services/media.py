@@ -14,6 +14,8 @@ from freehold.core.principal import Principal
 from freehold.core.prompt import Image
 from freehold.runs.lower import Seen
 from freehold.services.files import Files
+from freehold.services.parsed import ParsedFiles
+from freehold.storage.repos.files import FileRow
 from freehold.tools import documents, images
 from freehold.tools.data_url import is_data_url, read_file_data, read_image_url
 from freehold.tools.guard import Guard
@@ -28,7 +30,8 @@ _WORK_AT_ONCE = 8
 class Media:
     """Fetches, checks and reads the images and files that callers send."""
 
-    def __init__(self, guard: Guard, reading: Reading, catalog: Catalog, files: Files) -> None:
+    def __init__(self, guard: Guard, reading: Reading, catalog: Catalog, files: Files, parsed: ParsedFiles) -> None:
+        self._parsed = parsed
         self._guard = guard
         self._reading = reading
         self._catalog = catalog
@@ -80,7 +83,7 @@ class Media:
         if vision == "none":
             raise Unsupported(self._blind(entry), place, "unsupported_value")
         if part.file_id is not None:
-            _, data = await self._uploaded(who, part.file_id, images.MOST_BYTES, place)
+            data = await self._bytes(await self._found(who, part.file_id, images.MOST_BYTES, place))
         else:
             data = await self._at_url(part.image_url or "", place)
         detail = part.detail or "auto"
@@ -95,10 +98,17 @@ class Media:
         return (await self._guard.fetch(url, place, images.MOST_BYTES)).data
 
     async def _file(self, who: Principal, entry: Entry, part: InputFile, place: str) -> tuple[Image | str, ...]:
-        name, told, data = await self._content(who, part, place)
-        text = await self._reading.text(name, told, data, place)
+        sees = entry.served.vision == "native"
+        if part.file_id is not None:
+            row = await self._found(who, part.file_id, documents.MOST_BYTES, place)
+            name, told, data = part.filename or row.filename, "", await self._bytes(row) if sees else b""
+            text = (await self._parsed.of(row, place)).text
+        else:
+            name, told, data = await self._content(part, place)
+            text = await self._reading.text(name, told, data, place)
+        text = documents.checked(documents.without_pages(text), place)
         pages: tuple[bytes, ...] = ()
-        if entry.served.vision == "native" and documents.parsed_type(name, told, data) == documents.PDF:
+        if sees and documents.parsed_type(name, told, data) == documents.PDF:
             detail = "auto" if part.detail is UNSET else part.detail
             pages = await self._reading.pages(data, detail, place)
         if not text.strip() and not pages:
@@ -110,11 +120,8 @@ class Media:
         label = _label(name)
         return f"\n[File {label}:\n{text}\n]\n", *(Image(page) for page in pages)
 
-    async def _content(self, who: Principal, part: InputFile, place: str) -> tuple[str, str, bytes]:
-        """Return a file's name, the media type that is told of it, and its bytes."""
-        if part.file_id is not None:
-            name, data = await self._uploaded(who, part.file_id, documents.MOST_BYTES, place)
-            return part.filename or name, "", data
+    async def _content(self, part: InputFile, place: str) -> tuple[str, str, bytes]:
+        """Return the name of a file that is no upload, the media type that is told of it, and its bytes."""
         if part.file_data is not None:
             inline = await asyncio.to_thread(read_file_data, part.file_data, place)
             return part.filename or "", inline.type, inline.data
@@ -122,15 +129,18 @@ class Media:
         name = part.filename or PurePosixPath(unquote(urlsplit(fetched.url).path)).name
         return name, fetched.type, fetched.data
 
-    async def _uploaded(self, who: Principal, file_id: str, most: int, place: str) -> tuple[str, bytes]:
-        """Return the name of an uploaded file of up to `most` bytes, and its content."""
+    async def _found(self, who: Principal, file_id: str, most: int, place: str) -> FileRow:
+        """Return the row of an uploaded file of up to `most` bytes."""
         try:
             row = await self._files.find(who, file_id)
         except NotFound as missing:
             raise NotFound(missing.message, None, place) from None
         if row.bytes > most:
             raise Invalid(f"The file '{file_id}' is larger than {most / 1e6:g} MB.", "file_too_large", place)
-        return row.filename, b"".join([piece async for piece in self._files.content(row)])
+        return row
+
+    async def _bytes(self, row: FileRow) -> bytes:
+        return b"".join([piece async for piece in self._files.content(row)])
 
     def _blind(self, entry: Entry) -> str:
         seeing = sorted({one.served.name for one in self._catalog if one.served.vision != "none"})

@@ -8,7 +8,7 @@ import msgspec
 
 from freehold.core.events import Closed, Ended, Event, Opened
 from freehold.core.ids import Clock
-from freehold.core.items import Compaction, CustomToolCall, FunctionCall
+from freehold.core.items import Compaction, CustomToolCall, FileSearchCall, FunctionCall
 from freehold.storage.repos.journal import Begun
 from freehold.surfaces.responses import journal
 from freehold.surfaces.responses.objects import Response, frame
@@ -17,7 +17,7 @@ from freehold.surfaces.responses.project import ResponseProjection
 T = TypeVar("T")
 
 _response = msgspec.json.Decoder(Response).decode
-_WHOLE = (FunctionCall, CustomToolCall, Compaction)
+_WHOLE = (FunctionCall, CustomToolCall, FileSearchCall, Compaction)
 
 
 class Telling:
@@ -65,7 +65,7 @@ class Telling:
 
     def result(self) -> Response:
         """The response as it stands."""
-        result = self._projection.result()
+        result = self._projection.kept()
         if not isinstance(result, Response):
             raise TypeError("the projection of a response is of another surface")
         return result

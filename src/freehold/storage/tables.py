@@ -245,10 +245,14 @@ vector_store_files = Table(
     Column("attributes", LargeBinary, nullable=False),
     Column("chunking", LargeBinary, nullable=False),
     Column("error", LargeBinary),
+    Column("mark", BigInteger, nullable=False),
     UniqueConstraint("store", "file"),
     Index(None, "store", "status"),
 )
-"""A file in a store. `bytes` are those of its chunks, `attributes`, `chunking` and `error` the JSON of its object."""
+"""A file in a store. `bytes` are those of its chunks, `attributes`, `chunking` and `error` the JSON of its object.
+
+`mark` is the version of the store in which it was taken in: no two files of a store that can be searched have ever had
+the same number and mark."""
 
 vector_store_attributes = Table(
     "vector_store_attributes",
@@ -282,9 +286,11 @@ chunks = Table(
     Column("page", Integer),
     Column("text", String, nullable=False),
     Column("vector", LargeBinary, nullable=False),
+    Column("terms", LargeBinary, nullable=False),
     UniqueConstraint("entry", "position"),
 )
-"""A piece of a file in a store, of length 1 as little-endian 32-bit floats; `page` is where it begins."""
+"""A piece of a file in a store: its vector, of length 1 as little-endian 32-bit floats, and its words, packed; `page`
+is where it begins."""
 
 parsed_files = Table(
     "parsed_files",

@@ -2,14 +2,17 @@
 
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from freehold.core.catalog import Entry
-from freehold.core.ports import Vision
+from freehold.core.ports import Encoder, Vision
 
 
 class Backing(Struct, frozen=True, kw_only=True):
-    """What stands behind a model name: Freehold's own addition to the model object. Lengths are in tokens."""
+    """What stands behind a model name: Freehold's own addition to the model object. Lengths are in tokens.
+
+    `dimensions` are those of an embedding model's vectors.
+    """
 
     serves: str
     alias: bool
@@ -19,6 +22,7 @@ class Backing(Struct, frozen=True, kw_only=True):
     max_output_tokens: int
     reasoning_efforts: tuple[str, ...]
     vision: Vision
+    dimensions: int | UnsetType = UNSET
 
 
 class Model(Struct, frozen=True, kw_only=True):
@@ -62,5 +66,25 @@ def model(entry: Entry) -> Model:
             max_output_tokens=served.max_output,
             reasoning_efforts=("none",),
             vision=served.vision,
+        ),
+    )
+
+
+def encoder_model(name: str, encoder: Encoder) -> Model:
+    """Render an embedding model that answers to a name."""
+    return Model(
+        id=name,
+        created=encoder.created,
+        owned_by=encoder.owned_by,
+        freehold=Backing(
+            serves=encoder.name,
+            alias=name != encoder.name,
+            engine="embeddings",
+            backend=encoder.backend,
+            context_length=encoder.context,
+            max_output_tokens=0,
+            reasoning_efforts=(),
+            vision="none",
+            dimensions=encoder.dimensions,
         ),
     )

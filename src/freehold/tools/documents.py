@@ -1,6 +1,7 @@
 """Files to text: what is text is decoded here; PDF and office files are parsed, in a reading process only."""
 
 import codecs
+import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -22,11 +23,15 @@ PARSED: Mapping[str, str] = {
     "odt": "application/vnd.oasis.opendocument.text",
     "rtf": "application/rtf",
     "epub": "application/epub+zip",
+    "html": "text/html",
+    "htm": "text/html",
+    "eml": "message/rfc822",
 }
 """The media types that are parsed, by the ending of the file's name."""
 
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _PAGE_DPI = 100
+_PAGE = re.compile(r"\n?\f\d+\n")
 
 
 def parsed_type(name: str, told: str, data: bytes) -> str | None:
@@ -45,7 +50,7 @@ def parsed_type(name: str, told: str, data: bytes) -> str | None:
 def plain_text(data: bytes, param: str) -> str:
     """Return a text file's text: UTF-8, UTF-16 where it begins with its mark, else Latin-1.
 
-    Raises Invalid that names `param` for a file that is no text, or too long.
+    Raises Invalid that names `param` for a file that is no text.
     """
     encoding = next((name for mark, name in _BOMS if data.startswith(mark)), None)
     try:
@@ -59,7 +64,7 @@ def plain_text(data: bytes, param: str) -> str:
             "unsupported_file",
             param,
         )
-    return checked(text, param)
+    return text
 
 
 def checked(text: str, param: str | None = None) -> str:
@@ -74,15 +79,30 @@ def checked(text: str, param: str | None = None) -> str:
 
 
 def parsed_text(data: bytes, kind: str) -> str:
-    """Return the text of a PDF or office file; `kind` is its media type. Raises Invalid."""
+    """Return the text of a PDF or office file as Markdown; `kind` is its media type. Raises Invalid.
+
+    Before the text of each page of a PDF stands a form feed with the page's number, on a line of its own.
+    """
     import kreuzberg  # noqa: PLC0415  an extra, and slow
 
-    wanted = kreuzberg.ExtractionConfig(use_cache=False, disable_ocr=True)  # pyright: ignore[reportCallIssue]
+    wanted = kreuzberg.ExtractionConfig(
+        use_cache=False,
+        disable_ocr=True,  # pyright: ignore[reportCallIssue]
+        output_format="markdown",  # pyright: ignore[reportArgumentType]
+        pages=kreuzberg.PageConfig(extract_pages=True) if kind == PDF else None,  # pyright: ignore[reportCallIssue]
+    )
     try:
-        text = kreuzberg.extract_bytes_sync(data, kind, wanted).content
+        result = kreuzberg.extract_bytes_sync(data, kind, wanted)
     except kreuzberg.KreuzbergError as error:
         raise _unreadable(str(error), kind) from None
-    return checked(text.strip())
+    if kind == PDF and result.pages and result.content.strip():
+        return "\n".join(f"\f{page['page_number']}\n{page['content'].strip()}\n" for page in result.pages)
+    return result.content.replace("\f", " ").strip()
+
+
+def without_pages(text: str) -> str:
+    """The text without the marks of its pages."""
+    return _PAGE.sub("\n", text).strip()
 
 
 def page_images(data: bytes, detail: str) -> tuple[bytes, ...]:

@@ -20,6 +20,7 @@ BODILESS = {
     "/v1/responses/{response_id}/cancel",
     "/v1/uploads/{upload_id}/cancel",
     "/v1/batches/{batch_id}/cancel",
+    "/v1/vector_stores/{vector_store_id}/file_batches/{batch_id}/cancel",
 }
 
 

@@ -11,10 +11,22 @@ from msgspec.structs import replace
 from freehold.core.catalog import Catalog
 from freehold.core.deltas import Delta
 from freehold.core.errors import EngineBusy, Fault, Invalid, NotFound, Unsupported
-from freehold.core.items import Compaction, InputImage, InputText, Item, Message, OutputText
+from freehold.core.items import Compaction, FileResult, FileSearchCall, InputImage, InputText, Item, Message, OutputText
 from freehold.core.ports import Load, Served
 from freehold.core.principal import Principal
-from freehold.core.prompt import Ask, Choice, Effort, Function, JsonFormat, Prompt, Sampling, Template, Thoughts, Turn
+from freehold.core.prompt import (
+    Ask,
+    Choice,
+    Effort,
+    FileSearching,
+    Function,
+    JsonFormat,
+    Prompt,
+    Sampling,
+    Template,
+    Thoughts,
+    Turn,
+)
 from freehold.services.admission import Admission, Admitted
 from freehold.services.prompts import Prompts
 from freehold.surfaces.chat import CHAT
@@ -268,3 +280,44 @@ def test_the_whole_conversation_is_admitted() -> None:
     admitted = admit(ask("able", user("now"), before=(user("then"),)))
     assert admitted.items == (user("then"), user("now"))
     assert not any(isinstance(item, Compaction) for item in admitted.items)
+
+
+FILES = FileSearching(stores=("vs_1",), path="tools[0].vector_store_ids", most=8, calls=2)
+SEARCHED = FileSearchCall(
+    id="fs_1",
+    queries=("why",),
+    results=tuple(FileResult(file_id=f"file-{n}", filename=f"{n}.txt", score=0.5, text="word") for n in range(8)),
+)
+
+
+def searching(*said: Item, **more: Any) -> Admitted:
+    """Admit an ask that may search files."""
+
+    class Box:
+        async def check(self, who: Principal, ask: Ask) -> None:
+            assert ask.search is FILES
+
+    box: Any = Box()
+    blind: Any = Blind()
+    engine = Counting()
+    admission = Admission(
+        Catalog({"e": engine.models}, {}, "able"), {"e": engine}, blind, Prompts(Path("no")), blind, box
+    )
+    functions = more.pop("functions", (Function(name="file_search"),))
+    return asyncio.run(admission.admit(WHO, RESPONSES, ask("able", *said, search=FILES, functions=functions, **more)))
+
+
+def test_a_model_that_can_only_search_begins_with_it() -> None:
+    first = Choice("required", ("file_search",))
+    assert searching().prompt.choice == first
+    assert searching(choice=Choice("none")).prompt.choice == Choice("none")
+    assert searching(functions=(Function(name="file_search"), Function(name="add"))).prompt.choice == Choice()
+    failed = FileSearchCall(id="fs_2", status="failed", queries=("why",))
+    assert searching(user("Why?"), failed).prompt.choice == Choice()
+    assert searching(user("Why?"), failed, user("And?")).prompt.choice == first
+
+
+def test_the_weakest_of_what_was_found_is_left_out_where_there_is_no_room() -> None:
+    _, _, answered = searching(user("Why?"), SEARCHED, format=JsonFormat()).prompt.turns
+    assert "0.txt" in answered.text
+    assert "1.txt" not in answered.text

@@ -14,9 +14,11 @@ from freehold.core.principal import Principal
 from freehold.core.prompt import Image
 from freehold.services.files import Files, missing
 from freehold.services.media import Media, read_by_ocr
+from freehold.services.parsed import ParsedFiles
 from freehold.storage.repos.files import FileRow
 from freehold.tools.guard import Guard
 from freehold.tools.reading import Reading
+from freehold.tools.sections import Parsed
 from tests.papers import data_url, pdf, picture
 
 WHO = Principal("proj_1", "key_1")
@@ -50,6 +52,16 @@ class Uploaded(Files):
         yield self.known[row.id][1][start:end]
 
 
+class Read(ParsedFiles):
+    """Reads a text file each time."""
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+
+    async def of(self, row: FileRow, param: str | None = None) -> Parsed:
+        return Parsed(b"".join([piece async for piece in self._files.content(row)]).decode(), marked=False)
+
+
 def catalog(*visions: Vision) -> Catalog:
     models = [Served(name=vision, context=100, max_output=10, created=1, vision=vision) for vision in visions]
     return Catalog({"e": models}, {}, models[0].name)
@@ -65,7 +77,8 @@ def see(
     models = catalog(vision, "native") if vision != "native" else catalog("native")
     entry = models.find(vision)
     assert entry is not None
-    media = Media(Guard(), Reading(), models, files or Uploaded())
+    uploaded = files or Uploaded()
+    media = Media(Guard(), Reading(), models, uploaded, Read(uploaded))
     said = (Message(role="user", content=parts), *items)
     return dict(asyncio.run(media.see(WHO, entry, said, places or {})))
 
@@ -100,7 +113,8 @@ def test_a_blind_model_takes_none_and_one_that_sees_is_named() -> None:
     refused = fault("none", CAT)
     assert isinstance(refused, Unsupported)
     assert "`native`" in refused.message
-    media, models = Media(Guard(), Reading(), catalog("none"), Uploaded()), catalog("none")
+    uploaded, models = Uploaded(), catalog("none")
+    media = Media(Guard(), Reading(), models, uploaded, Read(uploaded))
     entry = models.find("none")
     assert entry is not None
     with pytest.raises(Unsupported, match=r"freehold\[ocr\]"):

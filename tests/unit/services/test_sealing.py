@@ -54,7 +54,7 @@ def test_a_part_of_a_seal_is_none(length: int) -> None:
     refusal(SEALED[-length:] + "=" if length else "")
 
 
-@pytest.mark.parametrize("more", ["=", "A", "AAAA", "\n", " ", SEALED])
+@pytest.mark.parametrize("more", ["=", "A", "AAAA", "\n", " ", SEALED], ids=range(6))
 def test_more_than_a_seal_is_none(more: str) -> None:
     refusal(SEALED + more)
     refusal(more + SEALED)

@@ -14,7 +14,7 @@ from tests.papers import pdf, picture
 def test_each_kind_of_job_is_answered() -> None:
     small = answer(Job("picture", picture("hello"), "low"))
     assert small.pictures[0].startswith(b"\x89PNG")
-    assert answer(Job("document", pdf("hello"), type=PDF)) == Reply("hello")
+    assert answer(Job("document", pdf("hello"), type=PDF)) == Reply("\f1\nhello\n")
     assert len(answer(Job("pages", pdf("one", "two"))).pictures) == 2
 
 

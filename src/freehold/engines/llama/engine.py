@@ -1,12 +1,11 @@
 """The embedded engine: GGUF models in llama.cpp, each in a supervised process of its own."""
 
 import asyncio
-import re
+import logging
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from functools import partial
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from freehold.core.deltas import Delta, Stop, Text, Thought, Usage
@@ -14,32 +13,21 @@ from freehold.core.errors import EngineFailed, Invalid, NotFound, Unsupported
 from freehold.core.items import Logprob
 from freehold.core.ports import Engine, Load, Served
 from freehold.core.prompt import Function, Prompt, Turn
-from freehold.engines.gate import Gate, Place
+from freehold.engines.gate import Place
 from freehold.engines.llama.grammar import Grammars
 from freehold.engines.llama.inspection import open_inspection
-from freehold.engines.llama.projector import find_projector
+from freehold.engines.llama.quiet import Quiet
+from freehold.engines.llama.seat import Seat, find_opening, open_aside, open_seat
+from freehold.engines.on_demand import OnDemand
 from freehold.engines.parsers.calls import Calls, Found
 from freehold.engines.parsers.render import offered, render, render_said
-from freehold.engines.parsers.thoughts import HURRIED, TAGS, Notation, trained
+from freehold.engines.parsers.thoughts import HURRIED
 from freehold.engines.registry import EngineSpec, Find
-from freehold.engines.worker.client import StartFailed, Worker, open_worker
-from freehold.engines.worker.messages import Done, Earlier, Failed, Generate, Open, Piece, Ready, Refused, Thinking
+from freehold.engines.worker.client import Worker
+from freehold.engines.worker.messages import Done, Earlier, Failed, Generate, Piece, Refused, Thinking
 
-_BACKEND = "freehold.engines.llama.model:LlamaModel"
-_MOST_OUTPUT = 4_096
-_SENTENCE_PIECE = "llama"  # llama.cpp misreads the spaces of these vocabularies in grammars: their answers break them
 _CLOSING = 32  # tokens that the end of a thought may take
-_ERROR_LINE = re.compile(r"^[\d.]+ E +[^:]*: *(?:error loading model: *)?(.+)$")
-
-
-class Seat(Struct, frozen=True):
-    """A model that is served: the process that runs it, the gate before it, and how it writes down its thoughts."""
-
-    served: Served
-    worker: Worker
-    gate: Gate
-    notation: Notation
-    vocabulary: int
+_log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
@@ -53,8 +41,13 @@ async def open_llama(spec: EngineSpec, find: Find) -> AsyncGenerator[Engine, Non
         raise ValueError(f"engine {spec.name!r}: an engine of kind 'llama' needs the names of its models")
     async with AsyncExitStack() as stack:
         inspection = await stack.enter_async_context(open_inspection())
-        seats = {name: await _seat(spec, name, find, stack) for name in dict.fromkeys(spec.models)}
-        yield LlamaEngine(seats, Grammars(inspection.flaw))
+        seats, asides, quiet = dict[str, Seat](), dict[str, OnDemand[Seat]](), Quiet()
+        for name in dict.fromkeys(spec.models):
+            opening = await find_opening(spec, name, find)
+            seats[name] = await stack.enter_async_context(open_seat(name, opening, spec.queue))
+            asides[name] = OnDemand(partial(open_aside, name, opening, spec.queue, quiet))
+            stack.push_async_callback(asides[name].close)
+        yield LlamaEngine(seats, asides, quiet, Grammars(inspection.flaw))
 
 
 class LlamaEngine:
@@ -66,8 +59,13 @@ class LlamaEngine:
     context, or than the model's `max_output`, gets what fits and ends with the reason `length`.
     """
 
-    def __init__(self, seats: Mapping[str, Seat], grammars: Grammars) -> None:
+    def __init__(
+        self, seats: Mapping[str, Seat], asides: Mapping[str, OnDemand[Seat]], quiet: Quiet, grammars: Grammars
+    ) -> None:
+        """`asides` are the seats of batches, by model."""
+        self._quiet = quiet
         self._seats = seats
+        self._asides = asides
         self._grammars = grammars
 
     @property
@@ -126,7 +124,11 @@ class LlamaEngine:
         """
         if not prompt.tokens:
             prompt = await self.admit(prompt)
-        seat = self._find(prompt.model)
+        async with self._take(prompt) as seat, aclosing(self._generate(prompt, seat)) as deltas:
+            async for delta in deltas:
+                yield delta
+
+    async def _generate(self, prompt: Prompt, seat: Seat) -> AsyncGenerator[Delta, None]:
         grammar = await self._grammars.write(prompt) if seat.served.constrained else ""
         request = _request(prompt, seat, grammar)
         if not request.limit:
@@ -176,6 +178,21 @@ class LlamaEngine:
                     yield replace(_stop(message), reason="length" if rest.cut else "stop")
         finally:
             place.release()
+
+    @asynccontextmanager
+    async def _take(self, prompt: Prompt) -> AsyncGenerator[Seat, None]:
+        """Hold the seat that answers the prompt. While somebody waits for the answer, batches stand still."""
+        async with AsyncExitStack() as stack:
+            if not prompt.batch:
+                stack.callback(self._quiet.answer())
+                yield self._find(prompt.model)
+                return
+            try:
+                seat = await stack.enter_async_context(self._asides[prompt.model].use())
+            except EngineFailed as failure:
+                _log.warning("batches share the process of everybody else: %s", failure)
+                seat = self._find(prompt.model)
+            yield seat
 
     def _find(self, model: str) -> Seat:
         seat = self._seats.get(model)
@@ -237,7 +254,7 @@ async def _check(request: Generate, reader: Reader, message: Piece | Done | Fail
 
 async def _enter(prompt: Prompt, seat: Seat, request: Generate) -> Place:
     """Wait for a place at the gate, and for the worker."""
-    place = await seat.gate.acquire(len(prompt.tokens) + request.limit, prompt.batch)
+    place = await seat.gate.acquire(len(prompt.tokens) + request.limit, prompt.batch and not seat.apart)
     try:
         await seat.worker.up()
     except BaseException:
@@ -349,51 +366,3 @@ def _stop(message: Piece | Done | Failed) -> Stop:
             raise EngineFailed(message.message)
         case _:
             raise EngineFailed("The engine stopped in the middle of the answer.")
-
-
-async def _seat(spec: EngineSpec, name: str, find: Find, stack: AsyncExitStack) -> Seat:
-    path = await asyncio.to_thread(find, name)
-    projector = await asyncio.to_thread(find_projector, spec, path)
-    opening = Open(
-        backend=_BACKEND,
-        path=str(path),
-        folder="",
-        slots=spec.slots,
-        context=spec.context,
-        pool=spec.pool,
-        threads=spec.threads,
-        projector=None if projector is None else str(projector),
-    )
-    try:
-        worker, ready = await stack.enter_async_context(open_worker(opening))
-    except StartFailed as failure:
-        raise EngineFailed(f"The model {name!r} could not be loaded from {path}: {_why(failure)}.") from failure
-    gate = Gate(spec.slots, spec.queue, ready.pool)
-    return Seat(_served(name, ready), worker, gate, trained(ready.template) or TAGS, ready.vocabulary)
-
-
-def _served(name: str, ready: Ready) -> Served:
-    return Served(
-        name=name,
-        context=ready.context,
-        max_output=min(_MOST_OUTPUT, ready.context // 2),
-        created=ready.created,
-        backend=ready.backend,
-        fingerprint=ready.fingerprint,
-        vision="native" if ready.sees else "none",
-        temperature=ready.temperature,
-        top_p=ready.top_p,
-        constrained=ready.tokenizer != _SENTENCE_PIECE,
-        logprobs=True,
-        thinking="trained" if trained(ready.template) else "prompted",
-    )
-
-
-def _why(failure: StartFailed) -> str:
-    """Return the first complaint in llama.cpp's log, which names the cause where its exception does not."""
-    found = _first_complaint(failure.lines)
-    return f"{found} ({failure.reason.rstrip('.')})" if found else failure.reason.rstrip(".")
-
-
-def _first_complaint(lines: Sequence[str]) -> str | None:
-    return next((match[1].rstrip(".") for line in lines if (match := _ERROR_LINE.match(line))), None)

@@ -18,6 +18,7 @@ from freehold.core.prompt import Raw, Turn
 from freehold.engines.llama.header import read_header
 from freehold.engines.llama.sampling import defaults, sampling
 from freehold.engines.llama.sight import NativeChunk, messages, native, pictures
+from freehold.engines.worker.host import Backend
 from freehold.engines.worker.messages import Done, Generate, Open, Piece, Ready, Refused
 
 _NATIVE: Any = xllamacpp  # a compiled module, in which type checkers see nothing
@@ -95,7 +96,7 @@ class _Overflow(RuntimeError):
     """The memory that the running answers share was full for a moment."""
 
 
-class LlamaModel:
+class LlamaModel(Backend):
     """A GGUF model in llama.cpp's server core, called without HTTP; only templates and tokens go through its listener.
 
     Raises ValueError or RuntimeError when the model cannot be loaded; llama.cpp writes why to stderr.

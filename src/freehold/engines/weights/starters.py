@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from importlib.resources import files
+from typing import Literal
 
 from msgspec import Struct, json
 
@@ -19,7 +20,8 @@ class Starter(Struct, frozen=True, forbid_unknown_fields=True):
     """A model that is known by name. `size` in bytes and `sha256` are of the finished file.
 
     `hub` is `owner/repo:file` on the hub, None where no file there is known to be the same; `archives` are in the order
-    in which their members are joined. A `hidden` one is for tests.
+    in which their members are joined; with `zipped_at`, that is (a part of) a zip, and the file is the member whose
+    header stands at this byte. A `hidden` one is for tests.
     """
 
     name: str
@@ -30,6 +32,8 @@ class Starter(Struct, frozen=True, forbid_unknown_fields=True):
     hub: str | None
     hidden: bool
     archives: tuple[Archive, ...]
+    use: Literal["chat", "embeddings"] = "chat"
+    zipped_at: int | None = None
 
 
 def starters() -> dict[str, Starter]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import shutil
 import signal
 import socket
@@ -9,6 +10,7 @@ import sys
 import tempfile
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from msgspec import DecodeError, msgpack
 
@@ -29,6 +31,7 @@ class Child:
         self._process = process
         self._link = link
         self._folder = folder
+        self._still = False
         self._lines: deque[str] = deque(maxlen=_LINES_KEPT)
         self._reading = asyncio.create_task(self._read_stderr())
 
@@ -61,9 +64,28 @@ class Child:
         """Send a message; one to a worker that has died goes nowhere, and its loss is told by the link."""
         self._link.send(message)
 
+    def stand_still(self) -> None:
+        """Have it compute nothing until `go_on`, where the kernel would end it with us all the same."""
+        if sys.platform == "linux" and not self._still:
+            self._still = True
+            self._signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Have it compute again; it does nothing where it does not stand still."""
+        if self._still:
+            self._still = False
+            self._signal(signal.SIGCONT)
+
+    def _signal(self, number: int) -> None:
+        # Not by `send_signal`: that reaps a process that has ended, before asyncio can learn its exit status.
+        if self._process.returncode is None:
+            with suppress(ProcessLookupError):  # it has ended in this moment: nobody is left to be signalled
+                os.kill(self._process.pid, number)
+
     async def end(self, patience: float) -> None:
         """End it, politely; after `patience` seconds with SIGTERM; after as many again with SIGKILL."""
         try:
+            self.go_on()
             self.send(Shutdown())
             for push in (self._process.terminate, self._process.kill):
                 try:

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from itertools import count
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -16,6 +17,8 @@ from freehold.engines.worker.child import COMMAND, Child, spawn
 from freehold.engines.worker.messages import (
     Cancel,
     Done,
+    Embed,
+    Embedded,
     Failed,
     FromWorker,
     Generate,
@@ -26,6 +29,7 @@ from freehold.engines.worker.messages import (
     Tokenize,
     TokenizeRaw,
     Tokens,
+    ToWorker,
 )
 
 _log = logging.getLogger(__name__)
@@ -107,7 +111,7 @@ class Worker:
         self._timing = timing
         self._numbers = count(1)
         self._answers: dict[int, Answer] = {}
-        self._counts: dict[int, asyncio.Future[Tokens]] = {}
+        self._asked: dict[int, asyncio.Future[Any]] = {}
         self._child: Child | None = None
         self._ready: asyncio.Future[Ready] | None = None
         self._settled = asyncio.Event()  # set while it is known whether the worker answers: `_trouble` says why not
@@ -118,6 +122,16 @@ class Worker:
     def pid(self) -> int | None:
         """The id of the process, None while there is none."""
         return None if self._child is None else self._child.pid
+
+    def stand_still(self) -> None:
+        """Have the process compute nothing until `go_on`."""
+        if self._child is not None:
+            self._child.stand_still()
+
+    def go_on(self) -> None:
+        """Have the process compute again."""
+        if self._child is not None:
+            self._child.go_on()
 
     async def up(self) -> None:
         """Wait until the worker answers.
@@ -137,24 +151,29 @@ class Worker:
 
         Raises Refused for their content, else as `up` does.
         """
-        return (await self._counted(Tokenize(0, turns, begun))).tokens
+        return (await self._ask(Tokenize(0, turns, begun))).tokens
 
     async def tokenize_raw(self, raw: Raw, suffix: str | None) -> Tokens:
         """Return the tokens, and the text, of what is continued as it is, up to the suffix. Raises as `tokenize`."""
-        return await self._counted(TokenizeRaw(0, raw, suffix))
+        return await self._ask(TokenizeRaw(0, raw, suffix))
 
-    async def _counted(self, message: Tokenize | TokenizeRaw) -> Tokens:
+    async def embed(self, texts: tuple[Raw, ...]) -> Embedded:
+        """Return the vectors of texts. Raises as `tokenize`."""
+        return await self._ask(Embed(0, texts))
+
+    async def _ask(self, message: Tokenize | TokenizeRaw | Embed) -> Any:
+        """Return the one answer to a message."""
         await self.up()
         number = next(self._numbers)
-        self._counts[number] = asyncio.get_running_loop().create_future()
+        self._asked[number] = asyncio.get_running_loop().create_future()
         try:
             self._send(replace(message, id=number))
             async with asyncio.timeout(self._timing.counting):
-                return await self._counts[number]
+                return await self._asked[number]
         except TimeoutError:
-            raise EngineFailed("The engine did not count the tokens of the prompt in time.") from None
+            raise EngineFailed("The engine did not read the text in time.") from None
         finally:
-            del self._counts[number]
+            del self._asked[number]
 
     def start(self, request: Generate, ended: Callable[[], None]) -> Answer:
         """Begin to answer a request, whose id is filled in here.
@@ -175,7 +194,7 @@ class Worker:
             self._receive(Failed(number, "The engine went down before the answer began."))
         return answer
 
-    def _send(self, message: Tokenize | TokenizeRaw | Generate | Cancel) -> None:
+    def _send(self, message: ToWorker) -> None:
         if self._child is not None:
             self._child.send(message)
 
@@ -189,8 +208,8 @@ class Worker:
                 answer = self._answers.pop(message.id)
                 answer.end()
                 answer.put(message)
-            case Tokens() | Failed() if message.id in self._counts:
-                _settle(self._counts[message.id], message)
+            case Tokens() | Embedded() | Failed() if message.id in self._asked:
+                _settle(self._asked[message.id], message)
             case Ready() if self._ready is not None and not self._ready.done():
                 self._ready.set_result(message)
             case Failed(id=0) if self._ready is not None and not self._ready.done():
@@ -209,7 +228,7 @@ class Worker:
         self._lost.set()
         if self._ready is not None and not self._ready.done():
             self._ready.set_exception(StartFailed("", ()))
-        for number in (*self._answers, *self._counts):
+        for number in (*self._answers, *self._asked):
             self._receive(Failed(number, "The engine's process ended in the middle of the request."))
 
     async def _launch(self) -> Ready:
@@ -262,13 +281,13 @@ class Worker:
             await self._child.end(self._timing.closing)
 
 
-def _settle(waiting: asyncio.Future[Tokens], message: Tokens | Done | Failed) -> None:
+def _settle(waiting: asyncio.Future[Any], message: Tokens | Embedded | Failed) -> None:
     if waiting.done():
         return
-    if isinstance(message, Tokens):
-        waiting.set_result(message)
-    elif isinstance(message, Failed):
+    if isinstance(message, Failed):
         waiting.set_exception(Refused(message.message) if message.refused else EngineFailed(message.message))
+    else:
+        waiting.set_result(message)
 
 
 @asynccontextmanager

@@ -14,15 +14,18 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from threading import Lock
-from typing import NoReturn, Protocol
+from typing import Any, NoReturn
 
 from msgspec import msgpack
+from msgspec.structs import replace
 
 from freehold.core.prompt import Raw, Turn
 from freehold.engines.worker.frames import Unframer, frame
 from freehold.engines.worker.messages import (
     Cancel,
     Done,
+    Embed,
+    Embedded,
     Failed,
     FromWorker,
     Generate,
@@ -40,20 +43,24 @@ from freehold.engines.worker.messages import (
 
 _CHUNK = 1 << 18
 _PR_SET_PDEATHSIG = 1
+_NICEST = 19
 
 
-class Backend(Protocol):
-    """What a worker can host: made from an `Open`, it blocks until the model is loaded and raises when it cannot be."""
+class Backend:
+    """What a worker can host: made from an `Open`, it blocks until the model is loaded and raises when it cannot be.
+
+    It does what it overrides.
+    """
 
     ready: Ready
 
     def tokenize(self, turns: tuple[Turn, ...], begun: str) -> tuple[int, ...]:
         """Return the tokens of the turns and of what the answer is to begin with; raises Refused."""
-        ...
+        raise Refused("This model has no turns.")
 
     def tokenize_raw(self, raw: Raw, suffix: str | None) -> tuple[tuple[int, ...], str]:
         """Return the tokens of a text that is continued as it is, up to the suffix, and the text; raises Refused."""
-        ...
+        raise Refused("This model continues no text.")
 
     def generate(self, request: Generate, say: Callable[[Piece], bool]) -> Done:
         """Work on one request, in the calling thread; raises Refused.
@@ -61,7 +68,11 @@ class Backend(Protocol):
         Each piece, without text where there is only progress, is given to `say`, which returns True when the work must
         stop.
         """
-        ...
+        raise Refused("This model answers nothing.")
+
+    def embed(self, texts: tuple[Raw, ...]) -> Embedded:
+        """Return the vectors of texts, without an id; raises Refused."""
+        raise Refused("This model gives no vectors.")
 
 
 class Host:
@@ -84,6 +95,8 @@ class Host:
                     self._counts.submit(self._answer, message.id, self._tokenize, message)
                 case TokenizeRaw():
                     self._counts.submit(self._answer, message.id, self._tokenize_raw, message)
+                case Embed():
+                    self._answers.submit(self._answer, message.id, self._embed, message)
                 case Generate():
                     self._cancelled[message.id] = False
                     self._answers.submit(self._answer, message.id, self._generate, message)
@@ -101,6 +114,9 @@ class Host:
     def _tokenize_raw(self, message: TokenizeRaw) -> FromWorker:
         return Tokens(message.id, *self._backend.tokenize_raw(message.raw, message.suffix))
 
+    def _embed(self, message: Embed) -> FromWorker:
+        return replace(self._backend.embed(message.texts), id=message.id)
+
     def _generate(self, message: Generate) -> FromWorker:
         number, cancelled = message.id, self._cancelled
 
@@ -114,7 +130,7 @@ class Host:
         finally:
             del cancelled[number]
 
-    def _answer(self, number: int, work: Callable[..., FromWorker], message: Tokenize | TokenizeRaw | Generate) -> None:
+    def _answer(self, number: int, work: Callable[[Any], FromWorker], message: ToWorker) -> None:
         """Send what the work comes to: no request goes without its last message."""
         try:
             end = work(message)
@@ -138,6 +154,8 @@ def main() -> NoReturn:
     opening = next(messages)
     if not isinstance(opening, Open):
         raise ValueError(f"the first message to a worker must be Open, not {opening!r}")
+    if opening.background:
+        _step_back()
     module, _, attribute = opening.backend.partition(":")
     try:
         backend: Backend = getattr(import_module(module), attribute)(opening)
@@ -155,6 +173,13 @@ def _receive(sock: socket.socket) -> Iterator[ToWorker]:
     while data := sock.recv(_CHUNK):
         for payload in unframer.feed(data):
             yield decoder.decode(payload)
+
+
+def _step_back() -> None:
+    """Have the kernel run us, and the threads we start from now on, only while nothing else wants to run."""
+    os.nice(_NICEST)
+    if sys.platform == "linux":
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 def _die_with_parent() -> None:

@@ -19,8 +19,8 @@ class Refused(Exception):
 class Open(Struct, frozen=True, kw_only=True, array_like=True, tag=1):
     """The first message to a worker: which backend ("module:class") to load with which file.
 
-    `folder` is an empty folder that only this user may enter, for the worker's own use. The other settings are those of
-    EngineSpec.
+    `folder` is an empty folder that only this user may enter, for the worker's own use. In the `background`, it
+    computes only while nothing else does. The other settings are those of EngineSpec.
     """
 
     backend: str
@@ -31,6 +31,7 @@ class Open(Struct, frozen=True, kw_only=True, array_like=True, tag=1):
     pool: int | None
     threads: int | None
     projector: str | None = None
+    background: bool = False
 
 
 class Tokenize(Struct, frozen=True, array_like=True, tag=2):
@@ -107,6 +108,13 @@ class Shutdown(Struct, frozen=True, array_like=True, tag=5):
     """Leave everything and exit."""
 
 
+class Embed(Struct, frozen=True, array_like=True, tag=7):
+    """Turn texts, or their tokens, into vectors."""
+
+    id: int
+    texts: tuple[Raw, ...]
+
+
 class Ready(Struct, frozen=True, kw_only=True, array_like=True, tag=11):
     """The model is loaded. `context` and `pool` are in tokens, `created` is a unix time.
 
@@ -158,6 +166,18 @@ class Done(Struct, frozen=True, array_like=True, tag=14):
     reasoning: int = 0
 
 
+class Embedded(Struct, frozen=True, array_like=True, tag=16):
+    """The vectors of an `Embed`, of length 1, as little-endian 32-bit floats, and the tokens of all its texts.
+
+    Where a text is `too_long`, that is its number, `tokens` are its own, and there are no vectors.
+    """
+
+    id: int
+    rows: tuple[bytes, ...]
+    tokens: int
+    too_long: int | None = None
+
+
 class Failed(Struct, frozen=True, array_like=True, tag=15):
     """A request that could not be answered; `refused` when its content is the reason, not a defect."""
 
@@ -166,8 +186,8 @@ class Failed(Struct, frozen=True, array_like=True, tag=15):
     refused: bool = False
 
 
-ToWorker = Open | Tokenize | TokenizeRaw | Generate | Cancel | Shutdown
-FromWorker = Ready | Tokens | Piece | Done | Failed
+ToWorker = Open | Tokenize | TokenizeRaw | Embed | Generate | Cancel | Shutdown
+FromWorker = Ready | Tokens | Embedded | Piece | Done | Failed
 
 
 def to_worker() -> msgpack.Decoder[ToWorker]:

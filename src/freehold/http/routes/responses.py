@@ -22,6 +22,7 @@ from freehold.services.responses import Responses
 from freehold.surfaces.common import OBFUSCATION
 from freehold.surfaces.decode import Decoder
 from freehold.surfaces.responses import RESPONSES
+from freehold.surfaces.responses.include import RESULTS
 from freehold.surfaces.responses.objects import InputTokens
 from freehold.surfaces.responses.request import (
     CompactBody,
@@ -64,7 +65,8 @@ def paths(answering: Answering, responses: Responses, background: Background, ma
         response_id = request.path_params["response_id"]
         if query.stream:
             padded = query.include_obfuscation is not False
-            frames = await background.journal.follow(who, response_id, query.starting_after, padded)
+            found = RESULTS in (query.include or ())
+            frames = await background.journal.follow(who, response_id, query.starting_after, padded, found)
             if frames is None:
                 pad = random_id("")[:OBFUSCATION] if padded else None
                 frames = each(await responses.replay(who, response_id, query.starting_after, pad))

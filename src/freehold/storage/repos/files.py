@@ -7,6 +7,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, or_, select
 
 from freehold.core.errors import Invalid
 from freehold.storage.database import Database
+from freehold.storage.repos import parsed_files, vector_store_files
 from freehold.storage.repos.blobs import doom, keep
 from freehold.storage.tables import files
 
@@ -30,7 +31,11 @@ _own = (files.c.project == bindparam("project"), or_(files.c.expires.is_(None), 
 _ADD = insert(files)
 _GET = select(files.c.number, *_columns).where(files.c.id == bindparam("id"), *_own)
 _LIST = select(*_columns).where(*_own)
-_EXPIRED = select(files.c.number, files.c.blob).where(files.c.expires <= bindparam("now")).limit(bindparam("most"))
+_EXPIRED = (
+    select(files.c.number, files.c.id, files.c.project, files.c.blob)
+    .where(files.c.expires <= bindparam("now"))
+    .limit(bindparam("most"))
+)
 _REMOVE = delete(files).where(files.c.number.in_(bindparam("numbers", expanding=True)))
 
 
@@ -68,6 +73,7 @@ class FileRows:
             found = connection.execute(_GET, sought).first()
             if found is None or connection.execute(_REMOVE, {"numbers": [found.number]}).rowcount == 0:
                 return False
+            _forget(connection, project, file_id)
             doom(connection, [found.blob], now)
             return True
 
@@ -110,7 +116,15 @@ class FileRows:
             if not found:
                 return 0
             removed = connection.execute(_REMOVE, {"numbers": [row.number for row in found]}).rowcount
+            for row in found:
+                _forget(connection, row.project, row.id)
             doom(connection, [row.blob for row in found], now)
             return removed
 
         return await self._database.write(work)
+
+
+def _forget(connection: Connection, project: str, file_id: str) -> None:
+    """Delete what was read in a file, and what of it can be found, as part of the write that deletes it."""
+    parsed_files.forget(connection, [file_id])
+    vector_store_files.forget_file(connection, project, file_id)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from freehold.core.deltas import Usage
-from freehold.core.events import Chosen, Closed, Ended, Event, Grew, Opened
+from freehold.core.events import Chosen, Closed, Ended, Event, Grew, Opened, Step
 from freehold.core.surface import Projection, Stamp
 from freehold.surfaces.chat import objects
 from freehold.surfaces.chat.choice import ChoiceFold
@@ -54,7 +54,11 @@ class ChatProjection:
             system_fingerprint=self._stamp.served.fingerprint,
         )
 
-    def _fold(self, choice: ChoiceFold, event: Opened | Grew | Closed | Ended) -> Iterable[Chunk]:
+    def kept(self) -> objects.ChatCompletion:
+        """The same: all of it is shown."""
+        return self.result()
+
+    def _fold(self, choice: ChoiceFold, event: Step) -> Iterable[Chunk]:
         if isinstance(event, Grew):
             grown = choice.grow(event)
             return () if grown is None else (self._chunk(grown, len(event.delta)),)
@@ -64,7 +68,7 @@ class ChatProjection:
         if isinstance(event, Closed):
             choice.close(event)
             return ()
-        return (self._chunk(choice.end(event), 0),)
+        return (self._chunk(choice.end(event), 0),) if isinstance(event, Ended) else ()
 
     def _end(self, event: Ended) -> Iterable[Chunk | Envelope]:
         """The end of everything; where there are several choices, each has told its own."""

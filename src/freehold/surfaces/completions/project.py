@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from msgspec import UNSET, UnsetType
 
 from freehold.core.deltas import Usage
-from freehold.core.events import Chosen, Closed, Ended, Event, Grew, Opened
+from freehold.core.events import Chosen, Closed, Ended, Event, Grew, Step
 from freehold.core.surface import Projection, Stamp
 from freehold.surfaces.common import padding
 from freehold.surfaces.completions.choice import ChoiceFold
@@ -63,7 +63,11 @@ class CompletionProjection:
         choices = tuple(choice.result(index) for index, choice in enumerate(given))
         return self._completion(choices, _usage(self._usage))
 
-    def _fold(self, choice: ChoiceFold, event: Opened | Grew | Closed | Ended) -> Iterable[TextCompletion]:
+    def kept(self) -> TextCompletion:
+        """The same: all of it is shown."""
+        return self.result()
+
+    def _fold(self, choice: ChoiceFold, event: Step) -> Iterable[TextCompletion]:
         if isinstance(event, Grew):
             return self._chunks([choice.grow(event)])
         if isinstance(event, Closed):

@@ -7,9 +7,10 @@ import msgspec
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
-from freehold.core.events import Closed, Event, Grew, Opened
-from freehold.surfaces.responses import objects
+from freehold.core.events import Annotated, Closed, Event, Grew, Growth, Moved, Opened
+from freehold.surfaces.responses import include, objects
 from freehold.surfaces.responses.objects import frame
+from freehold.surfaces.responses.project import shown
 
 _DATA = b"\ndata: "
 _DELTAS: tuple[type[Struct], ...] = (
@@ -20,6 +21,9 @@ _DELTAS: tuple[type[Struct], ...] = (
     objects.InputDelta,
     objects.SummaryDelta,
 )
+_LAST: tuple[type[Struct], ...] = (objects.Completed, objects.Incomplete, objects.Failed)
+
+_GROWTH: dict[type, Growth] = {objects.RefusalDelta: "refusal", objects.ThoughtDelta: "thought"}
 
 
 def _named(kinds: Iterable[type[Struct]]) -> dict[bytes, Callable[[bytes], Any]]:
@@ -27,7 +31,17 @@ def _named(kinds: Iterable[type[Struct]]) -> dict[bytes, Callable[[bytes], Any]]
 
 
 _deltas = _named(_DELTAS)
-_telling = _named((objects.ItemAdded, objects.ItemDone, *_DELTAS[:-1]))
+_telling = _named(
+    (
+        objects.ItemAdded,
+        objects.ItemDone,
+        objects.AnnotationAdded,
+        objects.Searching,
+        objects.Searched,
+        *_DELTAS[:-1],
+    )
+)
+_finding = _named((objects.ItemDone, *_LAST))
 
 
 def events(frames: Iterable[bytes]) -> Iterator[Event]:
@@ -49,17 +63,31 @@ def without_obfuscation(one: bytes) -> bytes:
     return one if decode is None else frame(replace(decode(data), obfuscation=UNSET))
 
 
+def without_results(one: bytes) -> bytes:
+    """Return a frame without what searches found."""
+    if b'"file_search_call"' not in one:
+        return one
+    name, _, data = one.partition(_DATA)
+    decode = _finding.get(name)
+    if decode is None:
+        return one
+    told = decode(data)
+    if isinstance(told, objects.ItemDone):
+        return frame(replace(told, item=include.without_results(told.item, ())))
+    return frame(replace(told, response=shown(told.response, ())))
+
+
 def _event(told: Any) -> Event:
     match told:
         case objects.ItemAdded():
             return Opened(told.output_index, told.item)
         case objects.ItemDone():
             return Closed(told.output_index, told.item)
+        case objects.AnnotationAdded():
+            return Annotated(told.output_index, told.annotation)
+        case objects.Searching() | objects.Searched():
+            return Moved(told.output_index, "searching" if isinstance(told, objects.Searching) else "completed")
         case objects.TextDelta():
             return Grew(told.output_index, told.delta, "text", told.logprobs)
-        case objects.RefusalDelta():
-            return Grew(told.output_index, told.delta, "refusal")
-        case objects.ThoughtDelta():
-            return Grew(told.output_index, told.delta, "thought")
         case _:
-            return Grew(told.output_index, told.delta, "arguments")
+            return Grew(told.output_index, told.delta, _GROWTH.get(type(told), "arguments"))

@@ -5,7 +5,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from freehold.core.items import Item, Logprob, Opening, OutputText, ReasoningText, Refusal, SummaryText
+from freehold.core.items import FileCitation, Item, Logprob, Opening, OutputText, ReasoningText, Refusal, SummaryText
 from freehold.core.prompt import Template
 
 ResponseStatus = Literal["queued", "in_progress", "completed", "incomplete", "failed", "cancelled"]
@@ -219,6 +219,41 @@ class TextDone(Struct, frozen=True, tag="response.output_text.done"):
     text: str
 
 
+class AnnotationAdded(Struct, frozen=True, tag="response.output_text.annotation.added"):
+    """A text has a note: what it is taken from."""
+
+    annotation: FileCitation
+    annotation_index: int
+    content_index: int
+    item_id: str
+    output_index: int
+    sequence_number: int
+
+
+class SearchBegun(Struct, frozen=True, tag="response.file_search_call.in_progress"):
+    """A search of files begins."""
+
+    item_id: str
+    output_index: int
+    sequence_number: int
+
+
+class Searching(Struct, frozen=True, tag="response.file_search_call.searching"):
+    """Files are being searched."""
+
+    item_id: str
+    output_index: int
+    sequence_number: int
+
+
+class Searched(Struct, frozen=True, tag="response.file_search_call.completed"):
+    """Files were searched."""
+
+    item_id: str
+    output_index: int
+    sequence_number: int
+
+
 class ArgumentsDelta(Struct, frozen=True, tag="response.function_call_arguments.delta"):
     """A piece of a call's arguments."""
 
@@ -373,6 +408,10 @@ EVENTS: tuple[type[Struct], ...] = (
     PartDone,
     TextDelta,
     TextDone,
+    AnnotationAdded,
+    SearchBegun,
+    Searching,
+    Searched,
     ArgumentsDelta,
     ArgumentsDone,
     InputDelta,

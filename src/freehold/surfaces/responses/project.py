@@ -1,18 +1,20 @@
 """Events to Response objects and stream events."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import count
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, convert
 from msgspec.structs import replace
 
 from freehold.core.deltas import Usage
 from freehold.core.errors import EngineBusy, Limited
-from freehold.core.events import Chosen, Closed, Ended, Event, Grew, Growth, Opened
+from freehold.core.events import Annotated, Chosen, Closed, Ended, Event, Grew, Growth, Moved, Opened
 from freehold.core.ids import Clock
 from freehold.core.items import (
     Compaction,
     CustomToolCall,
+    FileCitation,
+    FileSearchCall,
     FunctionCall,
     Logprob,
     Message,
@@ -27,6 +29,7 @@ from freehold.core.surface import Projection, Stamp
 from freehold.surfaces.common import padding
 from freehold.surfaces.responses import objects
 from freehold.surfaces.responses.begin import begin
+from freehold.surfaces.responses.include import RESULTS, without_results
 from freehold.surfaces.responses.objects import Response
 from freehold.surfaces.responses.request import ResponseBody
 
@@ -47,7 +50,8 @@ _BLANK: Mapping[Growth, OutputText | Refusal | ReasoningText] = {
 
 def project(body: ResponseBody, stamp: Stamp) -> Projection:
     """Begin the projection of one request's run."""
-    return ResponseProjection(begin(body, stamp), stamp.clock, stamp.pad if obfuscated(body) else None)
+    pad = stamp.pad if obfuscated(body) else None
+    return ResponseProjection(begin(body, stamp), stamp.clock, pad, body.include or ())
 
 
 def obfuscated(body: ResponseBody) -> bool:
@@ -77,9 +81,13 @@ def replay(response: Response, pad: str | None) -> Iterator[Struct]:
 class ResponseProjection:
     """The fold of a run into a Response; see `core.surface.Projection`."""
 
-    def __init__(self, begun: Response, clock: Clock, pad: str | None) -> None:
-        """`begun` is the Response as it begins; deltas are padded from `pad`, or not at all where it is None."""
+    def __init__(self, begun: Response, clock: Clock, pad: str | None, include: Collection[str] = (RESULTS,)) -> None:
+        """`begun` is the Response as it begins; deltas are padded from `pad`, or not at all where it is None.
+
+        What searches found is shown only where `include` says so.
+        """
         self._clock = clock
+        self._include = include
         self._pad = pad
         self._numbers = count().__next__
         self._output: list[Opening] = []
@@ -89,6 +97,7 @@ class ResponseProjection:
         self._part = 0
         self._text: list[str] = []
         self._logprobs: list[Logprob] = []
+        self._annotations: list[FileCitation] = []
         self._response = begun
 
     def start(self) -> Iterable[Struct]:
@@ -107,18 +116,34 @@ class ResponseProjection:
             return self._open(event)
         if isinstance(event, Closed):
             return self._close(event)
+        if isinstance(event, Annotated):
+            return self._annotate(event)
+        if isinstance(event, Moved):
+            moved = objects.Searching if event.status == "searching" else objects.Searched
+            return (moved(self._item_id, event.index, self._numbers()),)
         if isinstance(event, Chosen):
             raise TypeError("a response has one choice")
         return self._end(event)
 
     def result(self) -> Response:
         """The Response as it stands."""
+        return shown(self._response, self._include)
+
+    def kept(self) -> Response:
+        """The Response as it stands, with all that searches found."""
         return self._response
 
     def _delta(self, event: Grew) -> Iterable[Struct]:
         if event.kind != self._kind:
             return [*self._switch(event.kind, event.index), self._grown(event)]
         return (self._grown(event),)
+
+    def _annotate(self, event: Annotated) -> Iterable[Struct]:
+        if self._kind != "text":
+            yield from self._switch("text", event.index)
+        place = len(self._annotations)
+        self._annotations.append(event.annotation)
+        yield objects.AnnotationAdded(event.annotation, place, self._part, self._item_id, event.index, self._numbers())
 
     def _grown(self, event: Grew) -> Struct:
         pad = UNSET if self._pad is None else padding(self._pad, len(event.delta))
@@ -146,7 +171,7 @@ class ResponseProjection:
         whole, logprobs = "".join(self._text), tuple(self._logprobs)
         place = (self._part, self._item_id)
         if self._kind == "text":
-            part: OutputText | Refusal | ReasoningText = OutputText(whole, logprobs=logprobs)
+            part: OutputText | Refusal | ReasoningText = OutputText(whole, tuple(self._annotations), logprobs)
             yield objects.TextDone(*place, logprobs, index, self._numbers(), whole)
         elif self._kind == "refusal":
             part = Refusal(whole)
@@ -156,15 +181,17 @@ class ResponseProjection:
             yield objects.ThoughtDone(*place, index, self._numbers(), whole)
         yield objects.PartDone(*place, index, part, self._numbers())
         self._part += 1
-        self._text, self._logprobs = [], []
+        self._text, self._logprobs, self._annotations = [], [], []
 
     def _open(self, event: Opened) -> Iterable[Struct]:
         self._item_id = event.item.id or ""
         self._custom = isinstance(event.item, CustomToolCall)
-        self._kind, self._part, self._text, self._logprobs = None, 0, [], []
+        self._kind, self._part, self._text, self._logprobs, self._annotations = None, 0, [], [], []
         added = objects.ItemAdded(event.item, event.index, self._numbers())
         if isinstance(event.item, Compaction):
             return (added, objects.Compacting(self._item_id, event.index, self._numbers()))
+        if isinstance(event.item, FileSearchCall):
+            return (added, objects.SearchBegun(self._item_id, event.index, self._numbers()))
         return (added,)
 
     def _close(self, event: Closed) -> Iterable[Struct]:
@@ -185,7 +212,7 @@ class ResponseProjection:
             case Reasoning():
                 yield from self._end_part(index)
                 yield from self._summary(item, index)
-        yield objects.ItemDone(item, index, self._numbers())
+        yield objects.ItemDone(without_results(item, self._include), index, self._numbers())
 
     def _summary(self, item: Reasoning, index: int) -> Iterable[Struct]:
         for number, part in enumerate(item.summary):
@@ -211,34 +238,54 @@ class ResponseProjection:
 
     def last(self, response: Response) -> Struct:
         """The event that ends the stream of a final response."""
-        return _LAST[response.status](response, self._numbers())
+        return _LAST[response.status](shown(response, self._include), self._numbers())
+
+
+def shown(response: Response, include: Collection[str]) -> Response:
+    """Return the Response; with what searches found only where `include` names that."""
+    if not any(isinstance(item, FileSearchCall) for item in response.output):
+        return response
+    return replace(response, output=tuple(without_results(item, include) for item in response.output))
 
 
 def _replayed(index: int, item: Opening) -> Iterator[Event]:
     """The events of an item that has ended, each part in one delta."""
-    grown: list[tuple[Growth, str, tuple[Logprob, ...]]] = []
+    if isinstance(item, FileSearchCall):
+        yield from _searched(index, item)
+        return
+    grown: list[Event] = []
     match item:
         case FunctionCall():
             begun: Opening = replace(item, status="in_progress", arguments="")
-            grown.append(("arguments", item.arguments, ()))
+            grown.append(Grew(index, item.arguments, "arguments"))
         case CustomToolCall():
             begun = replace(item, status="in_progress", input="")
-            grown.append(("arguments", item.input, ()))
+            grown.append(Grew(index, item.input, "arguments"))
         case Reasoning():
             begun = replace(item, status="in_progress", content=(), summary=())
             for part in item.content:
-                grown.append(("thought", part.text, ()))
+                grown.append(Grew(index, part.text, "thought"))
         case Message():
             begun = replace(item, status="in_progress", content=())
             for part in item.content:
                 if isinstance(part, Refusal):
-                    grown.append(("refusal", part.refusal, ()))
+                    grown.append(Grew(index, part.refusal, "refusal"))
                 elif isinstance(part, OutputText):
-                    grown.append(("text", part.text, part.logprobs))
+                    grown.append(Grew(index, part.text, "text", part.logprobs))
+                    grown += (Annotated(index, convert(one, FileCitation)) for one in part.annotations)
         case Compaction():
             begun = replace(item, encrypted_content="")
     yield Opened(index, begun)
-    yield from (Grew(index, delta, kind, logprobs) for kind, delta, logprobs in grown if delta)
+    yield from (event for event in grown if not isinstance(event, Grew) or event.delta)
+    yield Closed(index, item)
+
+
+def _searched(index: int, item: FileSearchCall) -> Iterator[Event]:
+    """The events of a search that has ended."""
+    yield Opened(index, replace(item, status="in_progress", results=None))
+    yield Moved(index, "searching")
+    if item.status == "completed":
+        yield Moved(index, "completed")
     yield Closed(index, item)
 
 

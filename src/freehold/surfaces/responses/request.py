@@ -9,6 +9,7 @@ from freehold.core.items import (
     Compaction,
     CustomToolCall,
     CustomToolCallOutput,
+    FileSearchCall,
     FunctionCall,
     FunctionCallOutput,
     InputFile,
@@ -36,6 +37,7 @@ from freehold.surfaces.common import (
 )
 from freehold.surfaces.decode import Decoder
 from freehold.surfaces.responses.media import check_sources, places
+from freehold.surfaces.responses.searching import parse_search
 from freehold.surfaces.responses.tools import Tool, parse_choice, parse_tools
 from freehold.surfaces.schema import json_format
 
@@ -179,6 +181,7 @@ def parse(body: ResponseBody) -> Ask:
         instructions=body.instructions,
         sampling=_sampling(body),
         functions=offered,
+        search=parse_search(body.tools, body.max_tool_calls),
         choice=parse_choice(body.tool_choice, offered),
         parallel=body.parallel_tool_calls is not False,
         format=_format(body.text),
@@ -343,6 +346,7 @@ _others: dict[str, Decoder[Any]] = {
     "function_call_output": Decoder(FunctionCallOutput),
     "custom_tool_call": Decoder(CustomToolCall),
     "custom_tool_call_output": Decoder(CustomToolCallOutput),
+    "file_search_call": Decoder(FileSearchCall),
     "reasoning": Decoder(ReasoningItem),
     "compaction": Decoder(Compaction),
     "item_reference": Decoder(ItemReference),

@@ -344,3 +344,19 @@ def _lives(process: psutil.Process) -> bool:
         return process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def test_a_worker_that_stands_still_loses_nothing(order: Path) -> None:
+    async def main() -> None:
+        async with fake(order) as (worker, _):
+            answer = asyncio.create_task(whole(worker.start(request(1, limit=100), nothing)))
+            worker.stand_still()
+            await asyncio.sleep(0.5)
+            assert not answer.done()
+            worker.go_on()
+            text, end = await answer
+            assert text.split() == [str(number) for number in range(100)]
+            assert isinstance(end, Done)
+            worker.stand_still()  # ended while it stands still, it ends in order
+
+    asyncio.run(main())

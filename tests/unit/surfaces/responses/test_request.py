@@ -252,7 +252,7 @@ UNSUPPORTED = [
     ({"prompt_cache_retention": "24h"}, "prompt_cache_retention"),
     ({"reasoning": {"mode": "pro"}}, "reasoning.mode"),
     ({"tools": [{"type": "web_search_preview"}]}, "tools[0].type"),
-    ({"tools": [TOOL], "tool_choice": {"type": "file_search"}}, "tool_choice.type"),
+    ({"tools": [TOOL], "tool_choice": {"type": "web_search"}}, "tool_choice.type"),
     ({"input": [{"type": "web_search_call", "id": "ws_1"}]}, "input[0].type"),
 ]
 

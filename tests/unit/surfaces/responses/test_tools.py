@@ -96,7 +96,7 @@ def test_a_choice_is_read(given: Any, choice: Choice) -> None:
         ("any", Invalid, "tool_choice"),
         ({"type": "function", "name": "gone"}, Invalid, "tool_choice"),
         ({"type": "function"}, Invalid, "tool_choice.name"),
-        ({"type": "file_search"}, Unsupported, "tool_choice.type"),
+        ({"type": "web_search"}, Unsupported, "tool_choice.type"),
         ({}, Unsupported, "tool_choice.type"),
         ({"type": "allowed_tools", "mode": "auto", "tools": []}, Invalid, "tool_choice.tools"),
         ({"type": "allowed_tools", "mode": "auto", "tools": [{"type": "mcp"}]}, Invalid, "tool_choice.tools[0].type"),

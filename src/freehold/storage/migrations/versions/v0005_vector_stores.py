@@ -63,6 +63,7 @@ def _files(metadata: sa.MetaData) -> None:
         sa.Column("attributes", sa.LargeBinary, nullable=False),
         sa.Column("chunking", sa.LargeBinary, nullable=False),
         sa.Column("error", sa.LargeBinary),
+        sa.Column("mark", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("number", name="pk_vector_store_files"),
         sa.UniqueConstraint("store", "file", name="uq_vector_store_files_store_file"),
         sa.ForeignKeyConstraint(
@@ -98,6 +99,7 @@ def _chunks(metadata: sa.MetaData) -> None:
         sa.Column("page", sa.Integer),
         sa.Column("text", sa.String, nullable=False),
         sa.Column("vector", sa.LargeBinary, nullable=False),
+        sa.Column("terms", sa.LargeBinary, nullable=False),
         sa.PrimaryKeyConstraint("number", name="pk_chunks"),
         sa.UniqueConstraint("entry", "position", name="uq_chunks_entry_position"),
         sa.ForeignKeyConstraint(["entry"], ["vector_store_files.number"], name="fk_chunks_entry", ondelete="CASCADE"),

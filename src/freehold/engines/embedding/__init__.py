@@ -1,0 +1,1 @@
+"""The kinds of embedders: what turns texts into vectors."""

@@ -1,0 +1,53 @@
+"""The embedder of GGUF models, in llama.cpp."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from freehold.core.ports import Embedder, Encoder
+from freehold.engines.embedders import STARTER, EmbedderSpec
+from freehold.engines.embedding.hosted import open_hosted
+from freehold.engines.llama.header import read_header
+from freehold.engines.registry import Find
+
+_BACKEND = "freehold.engines.llama.encoder:LlamaEncoder"
+_MOST_CONTEXT = 8_192
+_STARTER = Encoder(
+    name=STARTER,
+    dimensions=768,
+    context=2_048,
+    created=1_707_868_800,
+    owned_by="nomic-ai",
+    backend="llama.cpp",
+    shortest=64,
+    query="search_query: ",
+    document="search_document: ",
+)
+
+
+@asynccontextmanager
+async def open_llama(spec: EmbedderSpec, find: Find) -> AsyncGenerator[Embedder, None]:
+    """Yield the embedder of a GGUF file. The starter is fetched when it is first used.
+
+    Raises ValueError for a file that is no embedding model, and what `find` raises.
+    """
+    encoder = _STARTER if spec.model == STARTER else await asyncio.to_thread(_encoder, spec, find)
+    async with open_hosted(spec, encoder, _BACKEND, lambda: find(spec.model)) as embedder:
+        yield embedder
+
+
+def _encoder(spec: EmbedderSpec, find: Find) -> Encoder:
+    """What the header of a model's file says of it."""
+    path: Path = find(spec.model)
+    header = read_header(path)
+    kind = header.get("general.architecture")
+    if f"{kind}.pooling_type" not in header:
+        raise ValueError(f"embedder {spec.name!r}: {path} is no embedding model: its header names no pooling")
+    return Encoder(
+        name=path.stem if spec.model.endswith(".gguf") else spec.model,
+        dimensions=int(header.get(f"{kind}.embedding_length", 0)),
+        context=min(int(header.get(f"{kind}.context_length", _MOST_CONTEXT)), _MOST_CONTEXT),
+        created=int(path.stat().st_mtime),
+        backend="llama.cpp",
+    )

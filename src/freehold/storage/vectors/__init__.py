@@ -1,0 +1,1 @@
+"""The search index of vector stores: in memory, exact, made of their rows."""

@@ -1,0 +1,72 @@
+"""A part of an index that never grows: the vectors and the words of some chunks."""
+
+from collections.abc import Mapping, Sequence
+from copy import copy
+
+import numpy as np
+from msgspec import Struct
+
+_TERM_BYTES = 5  # four for the term, one for its count
+
+
+class ChunkVector(Struct, frozen=True):
+    """A chunk as it is searched: its number, the file that it is of, its vector, and its packed terms."""
+
+    number: int
+    entry: int
+    vector: bytes
+    terms: bytes
+
+
+class Segment:
+    """Chunks that were loaded together. Those of files that are gone are passed over."""
+
+    def __init__(self, chunks: Sequence[ChunkVector]) -> None:
+        """All `chunks` have vectors of the same length, as little-endian 32-bit floats."""
+        self.numbers = np.fromiter((one.number for one in chunks), np.int64, len(chunks))
+        self.entries = np.fromiter((one.entry for one in chunks), np.int64, len(chunks))
+        self.alive = np.ones(len(chunks), bool)
+        self._matrix = np.frombuffer(b"".join(one.vector for one in chunks), "<f4").reshape(len(chunks), -1)
+        sizes = np.fromiter((len(one.terms) // _TERM_BYTES for one in chunks), np.int64, len(chunks))
+        terms = np.frombuffer(b"".join(one.terms[: 4 * size] for one, size in zip(chunks, sizes, strict=True)), "<u4")
+        counts = np.frombuffer(b"".join(one.terms[4 * size :] for one, size in zip(chunks, sizes, strict=True)), "u1")
+        order = np.argsort(terms, kind="stable")
+        self._terms = terms[order]
+        self._places = np.repeat(np.arange(len(chunks), dtype=np.uint32), sizes)[order]
+        self._counts = counts[order]
+        owners = np.repeat(np.arange(len(chunks)), sizes)
+        self.lengths = np.bincount(owners, weights=counts, minlength=len(chunks)).astype(np.float32)
+
+    @property
+    def size(self) -> int:
+        """The memory that it takes, in bytes."""
+        arrays = (self.numbers, self.entries, self._matrix, self._terms, self._places, self._counts, self.lengths)
+        return sum(one.nbytes for one in arrays)
+
+    def copy(self) -> "Segment":
+        """Return a segment that shares everything but what it passes over."""
+        other = copy(self)
+        other.alive = self.alive.copy()
+        return other
+
+    def forget(self, entry: int) -> None:
+        """Pass over the chunks of a file from now on."""
+        self.alive &= self.entries != entry
+
+    def likenesses(self, query: np.ndarray) -> np.ndarray:
+        """The likeness of each chunk's vector to the query's: the cosine, as both are of length 1."""
+        return self._matrix @ query
+
+    def holding(self, term: int) -> tuple[np.ndarray, np.ndarray]:
+        """The places of the chunks that hold a term, and how often each does."""
+        start, end = np.searchsorted(self._terms, (term, term + 1))
+        return self._places[start:end], self._counts[start:end]
+
+    def saturated(self, terms: Mapping[int, float], average: float) -> np.ndarray:
+        """The BM25 of each chunk for terms, given by their weights (Robertson and Zaragoza 2009; k1 1.2, b 0.75)."""
+        scores = np.zeros(len(self.numbers), np.float32)
+        for term, weight in terms.items():
+            places, counts = self.holding(term)
+            often = counts.astype(np.float32)
+            scores[places] += weight * often * 2.2 / (often + 1.2 * (0.25 + 0.75 * self.lengths[places] / average))
+        return scores
