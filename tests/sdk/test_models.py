@@ -17,7 +17,7 @@ def test_list_names_what_answers(client: OpenAI) -> None:
     assert "gpt-image-1" not in names
     for name in names:
         if "embedding" in name:
-            assert client.embeddings.create(model=name, input="hi").data[0].embedding
+            assert client.embeddings.create(model=name, input="hi", encoding_format="float").data[0].embedding
             continue
         assert client.responses.create(model=name, input="hi", store=False).output_text == "hi"
 

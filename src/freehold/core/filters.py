@@ -1,12 +1,13 @@
 """What a search may be narrowed down to, by the attributes of files."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 Comparison = Literal["eq", "ne", "gt", "gte", "lt", "lte", "in", "nin"]
 Junction = Literal["and", "or"]
-Value = str | bool | int | float
+Whole = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+Value = str | bool | Whole | float
 
 
 class Filter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

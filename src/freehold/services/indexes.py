@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
+from weakref import WeakValueDictionary
 
 from freehold.storage.repos.chunks import ChunkRows, State
 from freehold.storage.vectors.index import StoreIndex
@@ -18,7 +19,7 @@ class Indexes:
         self._rows = rows
         self._most = most_bytes
         self._kept: OrderedDict[str, StoreIndex] = OrderedDict()
-        self._locks: dict[str, asyncio.Lock] = {}
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # of those that are searched now
 
     async def current(self, state: State) -> StoreIndex:
         """Return the index of a store, with what can be searched in this state, or later. Raises StorageFailed."""
@@ -47,6 +48,4 @@ class Indexes:
 
     def _forget(self) -> None:
         while len(self._kept) > 1 and sum(index.size for index in self._kept.values()) > self._most:
-            store_id, _ = self._kept.popitem(last=False)
-            if not self._locks[store_id].locked():
-                del self._locks[store_id]
+            self._kept.popitem(last=False)

@@ -81,6 +81,7 @@ class Search:
         if body.filters is not None:
             check(body.filters, "filters")
         queries = (body.query,) if isinstance(body.query, str) else body.query
+        _check(queries, body.ranking_options or RankingOptions())
         if body.rewrite_query and self._rewriter is not None:
             queries = tuple([await self._rewriter.rewrite(who, query) for query in queries])
         most = body.max_num_results or USUAL_RESULTS
@@ -189,8 +190,9 @@ def _fused(
         if sought:
             same += _placed(state, index.matching(sought, DEEPEST, state.kept))
     scores: dict[Place, float] = {}
-    most = (by_meaning + by_words) / (FUSION + 1)
-    for weight, found in ((by_meaning, near), (by_words, same)):
+    larger = max(by_meaning, by_words)
+    most = (by_meaning / larger + by_words / larger) / (FUSION + 1)
+    for weight, found in ((by_meaning / larger, near), (by_words / larger, same)):
         found.sort(key=lambda item: (-item[1], item[0]))
         for rank, (place, _) in enumerate(found[:DEEPEST], start=1):
             scores[place] = scores.get(place, 0.0) + weight / (FUSION + rank) / most
@@ -225,6 +227,6 @@ def _check(queries: Sequence[str], ranking: RankingOptions) -> None:
                 "query",
             )
     weights = ranking.hybrid_search
-    if weights is not None and not weights.embedding_weight + weights.text_weight:
+    if weights is not None and not (weights.embedding_weight or weights.text_weight):
         path = "ranking_options.hybrid_search"
         raise Invalid(f"Invalid '{path}': one of the weights must be more than 0.", "invalid_value", path)

@@ -164,7 +164,8 @@ def counts(found: Mapping[str, int]) -> FileCounts:
 
 def _batch(row: BatchRow, found: dict[str, int]) -> VectorStoreFileBatch:
     shown_counts = counts(found)
-    ended = "cancelled" if row.cancelled else "failed" if found.get("failed", 0) == shown_counts.total else "completed"
+    all_failed = 0 < shown_counts.total == shown_counts.failed
+    ended = "cancelled" if row.cancelled else "failed" if all_failed else "completed"
     return VectorStoreFileBatch(
         id=row.id,
         created_at=row.created,

@@ -14,6 +14,8 @@ def check(given: Filter, path: str) -> None:
     """Refuse a filter, at `path` in the body, that makes no sense or is too large. Raises Invalid."""
     if _count(given, path, 1) > MOST:
         raise Invalid(f"Invalid '{path}': a filter may have at most {MOST} parts.", "invalid_value", path)
+    if _values(given) > MOST_VALUES:
+        raise Invalid(f"Invalid '{path}': a filter may have at most {MOST_VALUES} values.", "invalid_value", path)
 
 
 def _count(given: Filter, path: str, depth: int) -> int:
@@ -28,6 +30,10 @@ def _count(given: Filter, path: str, depth: int) -> int:
     if not given.filters:
         raise _missing(f"{path}.filters")
     return 1 + sum(_count(one, f"{path}.filters[{place}]", depth + 1) for place, one in enumerate(given.filters))
+
+
+def _values(given: Filter) -> int:
+    return len(given.value) if isinstance(given.value, tuple) else sum(map(_values, given.filters or ()))
 
 
 def _check_comparison(given: Filter, path: str) -> None:

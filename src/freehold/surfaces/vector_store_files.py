@@ -5,9 +5,10 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from freehold.core.errors import Invalid
+from freehold.core.filters import Whole
 
 Key = Annotated[str, Meta(min_length=1, max_length=64)]
-Attributes = Annotated[dict[Key, Annotated[str, Meta(max_length=512)] | bool | int | float], Meta(max_length=16)]
+Attributes = Annotated[dict[Key, Annotated[str, Meta(max_length=512)] | bool | Whole | float], Meta(max_length=16)]
 FileStatus = Literal["in_progress", "completed", "cancelled", "failed"]
 ErrorCode = Literal["server_error", "unsupported_file", "invalid_file"]
 

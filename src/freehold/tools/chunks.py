@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from math import ceil
 
 from msgspec import Struct
 
@@ -26,7 +27,7 @@ def tokens(text: str) -> int:
     words = _LETTERS.findall(text)
     letters = sum(map(len, words))
     others = len(text) - letters - text.count(" ")
-    return len(words) + sum(len(word) // (_LETTERS_A_TOKEN + 1) for word in words) + int(others / _OTHERS_A_TOKEN)
+    return len(words) + sum(len(word) // (_LETTERS_A_TOKEN + 1) for word in words) + ceil(others / _OTHERS_A_TOKEN)
 
 
 def chunks(lines: Iterable[Line], most: int, overlap: int) -> Iterator[Chunk]:

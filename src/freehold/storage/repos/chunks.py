@@ -150,7 +150,7 @@ def _keeping(narrowed: Filter) -> ColumnElement[bool]:
 def _holding(narrowed: Filter) -> ColumnElement[bool]:
     """Whether a file has the attribute of a comparison, and it fits; `ne` and `nin` are what is not equal or in."""
     own, value = vector_store_attributes.c, narrowed.value
-    values = value if isinstance(value, tuple) else (value,)
+    values = value if isinstance(value, tuple) else () if value is None else (value,)
     fits: ColumnElement[bool]
     match narrowed.type:
         case "gt":
@@ -162,12 +162,14 @@ def _holding(narrowed: Filter) -> ColumnElement[bool]:
         case "lte":
             fits = own.value <= value
         case _:
-            fits = or_(*(_equal(one) for one in values if one is not None)) if values else own.key.is_(None)
+            fits = _among(values)
     return exists().where(own.entry == _entry.number, own.key == narrowed.key, fits)
 
 
-def _equal(value: Value) -> ColumnElement[bool]:
+def _among(values: Sequence[Value]) -> ColumnElement[bool]:
+    """Whether an attribute is one of the values."""
     own = vector_store_attributes.c
-    if isinstance(value, bool):
-        return own.flag.is_(value)
-    return own.text == value if isinstance(value, str) else own.value == float(value)
+    flags = [one for one in values if isinstance(one, bool)]
+    texts = [one for one in values if isinstance(one, str)]
+    numbers = [float(one) for one in values if not isinstance(one, bool | str)]
+    return or_(own.flag.in_(flags), own.text.in_(texts), own.value.in_(numbers))
