@@ -4,6 +4,7 @@ What was written is not done again after a crash: chunks are written in their or
 one that makes the file findable is the last.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
@@ -38,6 +39,7 @@ AT_ONCE = 16
 _OF_THE_CONTEXT = 0.7
 """The part of what the model reads that a piece may fill: its length is only estimated."""
 _SHORTEST = 16
+_INPUT = re.compile(r"input\[(\d+)\]")
 _TRANSIENT = (EngineBusy, EngineFailed, StorageFailed)
 
 
@@ -68,17 +70,15 @@ class Ingest:
         except _TRANSIENT:
             raise
         except (Invalid, Unsupported, NotFound) as fault:
-            return await self._fail(row, entry.number, _error(fault))
+            return await self._fail(row, _error(fault))
         if not count:
-            reason = LastError("invalid_file", "The file holds no text that can be read.")
-            return await self._fail(row, entry.number, reason)
-        await self._database.write(lambda connection: self._complete(connection, row, entry.number))
+            return await self._fail(row, LastError("invalid_file", "The file holds no text that can be read."))
+        await self._database.write(lambda connection: self._complete(connection, row))
 
     async def give_up(self, job: JobRow, reason: str) -> None:
         """Write that a file could not be taken in."""
-        entry = int(job.subject.removeprefix("vsf_"))
         message = "The file could not be processed: the server had errors each time it tried. Add it again later."
-        await self._fail(job, entry, LastError("server_error", message))
+        await self._fail(job, LastError("server_error", message))
 
     async def _write(self, job: JobRow, entry: EntryRow, store: StoreRow, file: FileRow) -> int:
         """Write the pieces of a file that are not there yet, and return how many it has."""
@@ -107,30 +107,31 @@ class Ingest:
             try:
                 return (await self._encoders.vectors(model, texts, "document", batch=True)).rows
             except Invalid as fault:
-                place = int((fault.param or "input[-1]").removeprefix("input[").removesuffix("]"))
-                if fault.code != "context_length_exceeded" or len(texts[place]) < _SHORTEST:
+                found = _INPUT.fullmatch(fault.param or "")
+                place = int(found[1]) if found else 0
+                if found is None or fault.code != "context_length_exceeded" or len(texts[place]) < _SHORTEST:
                     raise EngineFailed(fault.message) from fault
                 texts[place] = texts[place][: len(texts[place]) * 3 // 4]
 
-    def _complete(self, connection: Connection, job: JobRow, number: int) -> None:
+    def _complete(self, connection: Connection, job: JobRow) -> None:
         """Make a file findable, and finish the job."""
+        found = _entry(connection, job, lock=True)
         finish(connection, job)
-        entry = get(connection, number)
-        store = None if entry is None else vector_stores.find(connection, job.project, entry.store, lock=True)
-        if entry is None or store is None:
+        if found is None:
             return
+        entry, store = found
         bump(connection, store.id)
         change(connection, active(store, self._clock()))
-        size = chunk_rows.size(connection, number)
+        size = chunk_rows.size(connection, entry.number)
         renew(connection, replace(entry, status=COMPLETED, bytes=size, error=None, mark=store.version + 1))
 
-    async def _fail(self, job: JobRow, number: int, error: LastError) -> None:
+    async def _fail(self, job: JobRow, error: LastError) -> None:
         def work(connection: Connection) -> None:
+            found = _entry(connection, job, lock=True)
             finish(connection, job)
-            chunk_rows.clear(connection, number)
-            entry = get(connection, number)
-            if entry is not None:
-                renew(connection, replace(entry, status="failed", bytes=0, error=msgspec.json.encode(error)))
+            if found is not None:
+                chunk_rows.clear(connection, found[0].number)
+                renew(connection, replace(found[0], status="failed", bytes=0, error=msgspec.json.encode(error)))
 
         await self._database.write(work)
 
@@ -139,9 +140,13 @@ class Ingest:
         return Principal(job.project, msgspec.json.decode(job.payload, type=Task).key)
 
 
-def _entry(connection: Connection, job: JobRow) -> tuple[EntryRow, StoreRow] | None:
-    entry = get(connection, int(job.subject.removeprefix("vsf_")))
-    store = None if entry is None else vector_stores.find(connection, job.project, entry.store)
+def _entry(connection: Connection, job: JobRow, *, lock: bool = False) -> tuple[EntryRow, StoreRow] | None:
+    """The file that a job is about, and its store; with `lock`, nobody else changes them until the write ends."""
+    number = int(job.subject.removeprefix("vsf_"))
+    entry = get(connection, number)
+    store = None if entry is None else vector_stores.find(connection, job.project, entry.store, lock=lock)
+    if lock:
+        entry = get(connection, number)  # as it is once nobody else can change it
     return None if entry is None or store is None else (entry, store)
 
 

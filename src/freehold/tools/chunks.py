@@ -40,16 +40,13 @@ def chunks(lines: Iterable[Line], most: int, overlap: int) -> Iterator[Chunk]:
     for line in _short(lines, most):
         size = tokens(line.text)
         if total + size > most and fresh:
-            carried = _headings(held)
-            whole = held[: len(held) - len(carried)] or held
+            carried = _headings(held, most - size)
+            whole = held[: len(held) - len(carried)]
             if chunk := _made(whole):
                 yield chunk
-            held = (
-                [*_tail(whole, overlap, most - size), *carried]
-                if whole is not held
-                else _tail(held, overlap, most - size)
-            )
-            total, fresh = sum(count for _, count in held), 0
+            room = most - size - sum(count for _, count in carried)
+            held = _tail(whole, min(overlap, room)) + carried
+            total, fresh = sum(count for _, count in held), len(carried)
         held.append((line, size))
         total += size
         fresh += 1
@@ -83,12 +80,12 @@ def _parts(word: str, most: int) -> Iterator[str]:
         yield from (word[start : start + most] for start in range(0, len(word), most))
 
 
-def _headings(held: list[tuple[Line, int]]) -> list[tuple[Line, int]]:
-    """The headings, and empty lines, at the end of what is held."""
+def _headings(held: list[tuple[Line, int]], room: int) -> list[tuple[Line, int]]:
+    """The headings, and empty lines, at the end of what is held, unless that is all, or they find no room."""
     start = len(held)
     while start and _is_heading(held[start - 1][0]):
         start -= 1
-    return held[start:]
+    return held[start:] if start and sum(count for _, count in held[start:]) <= room else []
 
 
 def _is_heading(line: Line) -> bool:
@@ -98,10 +95,10 @@ def _is_heading(line: Line) -> bool:
     )
 
 
-def _tail(held: list[tuple[Line, int]], overlap: int, room: int) -> list[tuple[Line, int]]:
-    """The last lines that have at most `overlap` tokens, and find room."""
+def _tail(held: list[tuple[Line, int]], most: int) -> list[tuple[Line, int]]:
+    """The last lines that have at most `most` tokens together."""
     total, start = 0, len(held)
-    while start and total + held[start - 1][1] <= min(overlap, room):
+    while start and total + held[start - 1][1] <= most:
         start -= 1
         total += held[start][1]
     return held[start:]

@@ -89,6 +89,7 @@ _OF_FILE = (
     select(_own.number, _own.store)
     .join(stores_table, stores_table.c.id == _own.store)
     .where(_own.file == bindparam("file"), stores_table.c.project == bindparam("project"))
+    .order_by(_own.store)
 )
 _batch = vector_store_batches.c
 _ADD_BATCH = insert(vector_store_batches)
@@ -130,6 +131,7 @@ def renew(connection: Connection, row: EntryRow) -> None:
 def forget_file(connection: Connection, project: str, file_id: str) -> None:
     """Take a file out of all stores, as part of the write that deletes it."""
     for entry in connection.execute(_OF_FILE, {"file": file_id, "project": project}).all():
+        vector_stores.find(connection, project, entry.store, lock=True)  # before its job, as all others lock them
         _remove(connection, project, entry.number, entry.store)
 
 
@@ -256,12 +258,13 @@ def _put(connection: Connection, project: str, wanted: Wanted) -> EntryRow:
         number = old.number
         again = old.status not in (IN_PROGRESS, COMPLETED) or old.chunking != new.chunking
         state = {"status": IN_PROGRESS, "bytes": 0, "error": None} if again else {}
-        kept = _new(old, batch=new.batch, attributes=new.attributes, chunking=new.chunking, **state)
-        connection.execute(_RENEW, {"its_number": number, **kept})
         if again:
             jobs.drop(connection, project, subject(number))
             connection.execute(_DELETE_CHUNKS, {"its_entry": number})
             bump(connection, new.store)
+        batch = new.batch or old.batch
+        kept = _new(old, batch=batch, attributes=new.attributes, chunking=new.chunking, **state)
+        connection.execute(_RENEW, {"its_number": number, **kept})
     _set_attributes(connection, number, wanted.attributes)
     row = get(connection, number)
     if row is None:
