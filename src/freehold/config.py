@@ -79,9 +79,10 @@ class Work(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Searching(Struct, frozen=True, forbid_unknown_fields=True):
-    """`[search]`: the megabytes of memory for the indexes of vector stores."""
+    """`[search]`: the megabytes of memory for the indexes of vector stores; whether the model ranks passages again."""
 
     cache_mb: Annotated[int, Meta(ge=1)] = 1024
+    rerank: bool = False
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -44,6 +44,7 @@ from freehold.services.ingest import Ingest
 from freehold.services.items import Items
 from freehold.services.jobs import Bell, Handler
 from freehold.services.journal import News
+from freehold.services.judging import ChatReranker, ChatRewriter
 from freehold.services.keys import Keys, pepper
 from freehold.services.media import Media
 from freehold.services.memory import Memory
@@ -153,7 +154,7 @@ async def build(settings: Settings, data: Path, find: Find, chance: Chance | Non
         parsed = ParsedFiles(ParsedRows(database), kept, reading)
         media = Media(guard, reading, catalog, kept, parsed)
         hooks = Webhooks(endpoints := WebhookRows(database), guard, seals, chance.mint, chance.clock)
-        knowledge = _knowledge(settings, database, encoders, chance, bell)
+        knowledge = _knowledge(settings, database, encoders, _judges(settings, catalog, engines), chance, bell)
         admission = Admission(catalog, engines, recall, Prompts(data), media, knowledge.toolbox)
         answering = Answering(admission, recall, memory, policy, chance, running)
         journals, slots = JournalRows(database), sum(spec.slots for spec in settings.engines)
@@ -200,9 +201,23 @@ def _load(answering: Answering, encoders: Encoders) -> Callable[[str | None], Lo
     return lambda name: answering.load(name) if name is None or encoders.find(name) is None else lines
 
 
-def _knowledge(settings: Settings, database: Database, encoders: Encoders, chance: Chance, bell: Bell) -> Knowledge:
+def _judges(
+    settings: Settings, catalog: Catalog, engines: Mapping[str, Engine]
+) -> tuple[ChatReranker | None, ChatRewriter]:
+    return ChatReranker(catalog, engines) if settings.search.rerank else None, ChatRewriter(catalog, engines)
+
+
+def _knowledge(
+    settings: Settings,
+    database: Database,
+    encoders: Encoders,
+    judges: tuple[ChatReranker | None, ChatRewriter],
+    chance: Chance,
+    bell: Bell,
+) -> Knowledge:
     rows, chunks = StoreRows(database), ChunkRows(database)
-    search = Search(chunks, rows, encoders, Indexes(chunks, settings.search.cache_mb * 1024 * 1024), chance.clock)
+    indexes = Indexes(chunks, settings.search.cache_mb * 1024 * 1024)
+    search = Search(chunks, rows, encoders, indexes, chance.clock, *judges)
     in_stores = StoreFiles(EntryRows(database), chance.mint, chance.clock, bell)
     stores = VectorStores(rows, in_stores, lambda: encoders.default, chance.mint, chance.clock, bell)
     return Knowledge(Embeddings(encoders), stores, in_stores, search, Toolbox(search, rows.known))

@@ -31,6 +31,14 @@ BODIES = (
     "CompleteUploadRequest",
     "CreateBatchRequest",
     "BatchFileExpirationAfter",
+    "CreateEmbeddingRequest",
+    "CreateVectorStoreRequest",
+    "UpdateVectorStoreRequest",
+    "VectorStoreExpirationAfter",
+    "VectorStoreSearchRequest",
+    "CreateVectorStoreFileRequest",
+    "UpdateVectorStoreFileAttributesRequest",
+    "StaticChunkingStrategy",
 )
 OBJECTS = (
     "Response",
@@ -122,6 +130,18 @@ OBJECTS = (
     "BatchError",
     "BatchRequestCounts",
     "ListBatchesResponse",
+    "CreateEmbeddingResponse",
+    "Embedding",
+    "VectorStoreObject",
+    "ListVectorStoresResponse",
+    "DeleteVectorStoreResponse",
+    "VectorStoreSearchResultsPage",
+    "VectorStoreSearchResultItem",
+    "VectorStoreFileObject",
+    "ListVectorStoreFilesResponse",
+    "DeleteVectorStoreFileResponse",
+    "VectorStoreFileContentResponse",
+    "VectorStoreFileBatchObject",
 )
 
 

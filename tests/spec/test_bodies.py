@@ -7,7 +7,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from freehold.surfaces import batches, conversations, files, uploads
+from freehold.surfaces import (
+    batches,
+    conversations,
+    embeddings,
+    files,
+    uploads,
+    vector_store_files,
+    vector_stores,
+)
 from freehold.surfaces.chat.request import ChatBody
 from freehold.surfaces.chat.request import StreamOptions as ChatStreamOptions
 from freehold.surfaces.completions.request import CompletionBody
@@ -41,6 +49,14 @@ BODIES = {
     "CompleteUploadRequest": uploads.CompleteUploadBody,
     "CreateBatchRequest": batches.CreateBody,
     "BatchFileExpirationAfter": files.ExpiresAfter,
+    "CreateEmbeddingRequest": embeddings.EmbeddingBody,
+    "CreateVectorStoreRequest": vector_stores.CreateBody,
+    "UpdateVectorStoreRequest": vector_stores.UpdateBody,
+    "VectorStoreExpirationAfter": vector_stores.ExpiresAfter,
+    "VectorStoreSearchRequest": vector_stores.SearchBody,
+    "CreateVectorStoreFileRequest": vector_store_files.AddFileBody,
+    "UpdateVectorStoreFileAttributesRequest": vector_store_files.UpdateFileBody,
+    "StaticChunkingStrategy": vector_store_files.Static,
 }
 
 STRICTER: dict[tuple[str, str], Json] = {
@@ -55,6 +71,13 @@ STRICTER: dict[tuple[str, str], Json] = {
     ("CreateUploadRequest", "bytes"): {"minimum": 0.0, "maximum": 2.0**33},
     ("CreateUploadRequest", "mime_type"): {"maxLength": 255.0},
     ("CreateBatchRequest", "metadata"): {"maxProperties": 16.0},
+    ("CreateVectorStoreRequest", "description"): {"maxLength": 512.0},
+    ("CreateVectorStoreRequest", "metadata"): {"maxProperties": 16.0},
+    ("CreateVectorStoreRequest", "name"): {"maxLength": 256.0},
+    ("UpdateVectorStoreRequest", "metadata"): {"maxProperties": 16.0},
+    ("UpdateVectorStoreRequest", "name"): {"maxLength": 256.0},
+    ("VectorStoreSearchRequest", "query"): {"minItems": 1.0, "maxItems": 16.0},
+    ("StaticChunkingStrategy", "chunk_overlap_tokens"): {"minimum": 0.0},
     ("CompleteUploadRequest", "part_ids"): {"maxItems": 10_000.0},
 }
 """Bounds that the document gives in prose only, or not at all, and the real API enforces."""

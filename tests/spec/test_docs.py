@@ -14,6 +14,7 @@ from freehold.engines.registry import EngineSpec
 from freehold.storage.blobs.access import S3Access
 from freehold.surfaces.chat.request import ChatBody
 from freehold.surfaces.completions.request import CompletionBody
+from freehold.surfaces.embeddings import EmbeddingBody
 from freehold.surfaces.responses import objects
 from freehold.surfaces.responses.request import ResponseBody
 
@@ -48,7 +49,13 @@ def test_every_stream_event_has_its_row() -> None:
 
 
 @pytest.mark.parametrize(
-    ("heading", "body"), [("responses", ResponseBody), ("chat/completions", ChatBody), ("completions", CompletionBody)]
+    ("heading", "body"),
+    [
+        ("responses", ResponseBody),
+        ("chat/completions", ChatBody),
+        ("completions", CompletionBody),
+        ("embeddings", EmbeddingBody),
+    ],
 )
 def test_every_parameter_has_its_row(heading: str, body: type) -> None:
     section = (REFERENCE / "api.md").read_text().split(f"## POST /v1/{heading}\n")[1].split("\n## ")[0]

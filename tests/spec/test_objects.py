@@ -7,7 +7,17 @@ import msgspec
 import pytest
 
 from freehold.core import items
-from freehold.surfaces import batches, conversations, files, models, uploads, webhooks
+from freehold.surfaces import (
+    batches,
+    conversations,
+    embeddings,
+    files,
+    models,
+    uploads,
+    vector_store_files,
+    vector_stores,
+    webhooks,
+)
 from freehold.surfaces.chat import objects as chat
 from freehold.surfaces.chat import stored
 from freehold.surfaces.responses import objects as responses
@@ -106,6 +116,18 @@ OBJECTS: dict[str, type[msgspec.Struct]] = {
     "BatchError": batches.BatchError,
     "BatchRequestCounts": batches.RequestCounts,
     "ListBatchesResponse": batches.BatchPage,
+    "CreateEmbeddingResponse": embeddings.EmbeddingList,
+    "Embedding": embeddings.Embedding,
+    "VectorStoreObject": vector_stores.VectorStore,
+    "ListVectorStoresResponse": vector_stores.VectorStorePage,
+    "DeleteVectorStoreResponse": vector_stores.VectorStoreDeleted,
+    "VectorStoreSearchResultsPage": vector_stores.SearchPage,
+    "VectorStoreSearchResultItem": vector_stores.SearchResult,
+    "VectorStoreFileObject": vector_store_files.VectorStoreFile,
+    "ListVectorStoreFilesResponse": vector_store_files.VectorStoreFilePage,
+    "DeleteVectorStoreFileResponse": vector_store_files.VectorStoreFileDeleted,
+    "VectorStoreFileContentResponse": vector_store_files.FileContentPage,
+    "VectorStoreFileBatchObject": vector_store_files.VectorStoreFileBatch,
 }
 
 BEYOND = {
@@ -119,9 +141,10 @@ BEYOND = {
     "ResponseLogProb": {"bytes"},
     "ChatCompletionMessageToolCallChunk": {"custom"},
     "Model": {"freehold"},
+    "VectorStoreObject": {"description"},
 }
 """Keys that the document lacks: those that recorded traffic carries, the log-probabilities of deltas being those of the
-part, the pieces of custom calls, and Freehold's own on the model object."""
+part, the pieces of custom calls, the description that a store is made with, and Freehold's own on the model object."""
 
 
 def keys(kind: type[msgspec.Struct]) -> tuple[set[str], set[str]]:

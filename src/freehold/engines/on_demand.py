@@ -55,13 +55,16 @@ class OnDemand(Generic[T]):
                 thing.set_result(opened)
                 await self._unused()
                 self._thing = None
-        except EngineFailed as failure:
-            self._thing = None
-            if not thing.done():
-                thing.set_exception(failure)
-                thing.exception()  # nobody may be left who waits for it
+        except Exception as error:
+            if thing.done():
+                raise
+            told = error if isinstance(error, EngineFailed) else EngineFailed(f"It could not be opened: {error!r}")
+            thing.set_exception(told)
+            thing.exception()  # nobody may be left who waits for it
         finally:
             thing.cancel()
+            if self._thing is thing:
+                self._thing = None
 
     async def _unused(self) -> None:
         """Wait until nobody has used it for long enough."""
@@ -71,4 +74,5 @@ class OnDemand(Generic[T]):
                 async with asyncio.timeout(None if self._users else self._idle):
                     await self._changed.wait()
             except TimeoutError:
-                return
+                if not self._users:  # one may have come after the time was up
+                    return

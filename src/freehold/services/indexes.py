@@ -21,6 +21,11 @@ class Indexes:
         self._kept: OrderedDict[str, StoreIndex] = OrderedDict()
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # of those that are searched now
 
+    def version(self, store_id: str) -> int | None:
+        """The version of a store's index; None where there is none."""
+        index = self._kept.get(store_id)
+        return None if index is None else index.version
+
     async def current(self, state: State) -> StoreIndex:
         """Return the index of a store, with what can be searched in this state, or later. Raises StorageFailed."""
         store_id = state.row.id
@@ -35,14 +40,17 @@ class Indexes:
 
     async def _updated(self, old: StoreIndex | None, state: State) -> StoreIndex:
         """Return a new index, so that a search in the old one is not disturbed."""
+        marks = state.marks
+        if marks is None:  # the index that had them was forgotten meanwhile
+            state = await self._rows.state(state.row.project, state.row.id, None) or state
+            marks = state.marks or {}
         index = StoreIndex() if old is None or old.scattered else old.copy()
-        gone = [entry for entry, mark in index.marks.items() if state.marks.get(entry) != mark]
-        index.forget(gone)
-        new = [entry for entry in state.marks if entry not in index.marks]
+        index.forget([entry for entry, mark in index.marks.items() if marks.get(entry) != mark])
+        new = [entry for entry in marks if entry not in index.marks]
         loaded = []
         for start in range(0, len(new), ENTRIES_AT_ONCE):
             loaded += await self._rows.load(new[start : start + ENTRIES_AT_ONCE])
-        await asyncio.to_thread(index.add, loaded, {entry: state.marks[entry] for entry in new})
+        await asyncio.to_thread(index.add, loaded, {entry: marks[entry] for entry in new})
         index.version = state.row.version
         return index
 

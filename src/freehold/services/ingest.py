@@ -4,6 +4,7 @@ What was written is not done again after a crash: chunks are written in their or
 one that makes the file findable is the last.
 """
 
+import asyncio
 import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -91,11 +92,10 @@ class Ingest:
         overlap = min(static.chunk_overlap_tokens, most // 2)
         pieces = chunks(lines(parsed), most, overlap)
         done = await self._database.read(lambda connection: chunk_rows.written(connection, entry.number))
-        for _ in islice(pieces, done):
-            continue
-        while some := list(islice(pieces, AT_ONCE)):
+        await asyncio.to_thread(_pass_over, pieces, done)
+        while some := await asyncio.to_thread(list, islice(pieces, AT_ONCE)):
             vectors = await self._embedded(store.model, file.filename, some)
-            rows = list(_rows(entry, done, some, vectors))
+            rows = await asyncio.to_thread(_rows, entry, done, some, vectors)
             await self._database.write(lambda connection, rows=rows: _add(connection, job, rows))
             done += len(some)
         return done
@@ -155,9 +155,14 @@ def _add(connection: Connection, job: JobRow, rows: Sequence[ChunkRow]) -> None:
     chunk_rows.add(connection, rows)
 
 
-def _rows(entry: EntryRow, start: int, some: Sequence[Chunk], vectors: Sequence[bytes]) -> Iterator[ChunkRow]:
-    for position, (chunk, vector) in enumerate(zip(some, vectors, strict=True), start=start):
-        yield ChunkRow(
+def _pass_over(pieces: Iterator[Chunk], count: int) -> None:
+    for _ in islice(pieces, count):
+        continue
+
+
+def _rows(entry: EntryRow, start: int, some: Sequence[Chunk], vectors: Sequence[bytes]) -> list[ChunkRow]:
+    return [
+        ChunkRow(
             entry=entry.number,
             store=entry.store,
             position=position,
@@ -166,6 +171,8 @@ def _rows(entry: EntryRow, start: int, some: Sequence[Chunk], vectors: Sequence[
             vector=vector,
             terms=packed("\n".join((*chunk.headings, chunk.text))),
         )
+        for position, (chunk, vector) in enumerate(zip(some, vectors, strict=True), start=start)
+    ]
 
 
 def _error(fault: Fault) -> LastError:

@@ -132,7 +132,8 @@ class Search:
         return [hit for hit in hits if hit.score >= ranking.score_threshold][:most]
 
     async def _state(self, who: Principal, store_id: str, filters: Filter | None) -> State:
-        state = await self._chunks.state(who.project, store_id, filters)
+        known = self._indexes.version(store_id)
+        state = await self._chunks.state(who.project, store_id, filters, known)
         if state is None:
             raise missing(store_id)
         now = self._clock()
@@ -150,7 +151,10 @@ class Search:
         for model in {state.row.model for state in states}:
             if self._encoders.find(model) is None:
                 raise EngineFailed(f"The embedding model '{model}' of the vector store is not served any more.")
-            (found[model],) = (await self._encoders.vectors(model, (query,), "query")).rows
+            try:
+                (found[model],) = (await self._encoders.vectors(model, (query,), "query")).rows
+            except Invalid as fault:
+                raise Invalid(f"Invalid 'query': {fault.message}", fault.code, "query") from fault
         return found
 
     async def _hits(self, who: Principal, best: Sequence[tuple[Place, float]]) -> list[Hit]:

@@ -87,3 +87,47 @@ def test_a_user_who_leaves_while_it_opens_takes_nothing_along() -> None:
         await thing.close()
 
     asyncio.run(main())
+
+
+def test_what_was_not_foreseen_is_told_to_all_who_wait_and_tried_again() -> None:
+    async def main() -> None:
+        failures: list[Exception] = [MemoryError("no room")]
+
+        @asynccontextmanager
+        async def opened() -> AsyncGenerator[int, None]:
+            await asyncio.sleep(0)
+            if failures:
+                raise failures.pop()
+            yield 7
+
+        thing = OnDemand(opened)
+
+        async def use() -> int:
+            async with thing.use() as one:
+                return one
+
+        for outcome in await asyncio.gather(use(), use(), return_exceptions=True):
+            assert isinstance(outcome, EngineFailed)
+            assert "no room" in str(outcome)
+        assert await use() == 7
+        await thing.close()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("ticks", range(8))
+def test_one_who_comes_as_the_time_is_up_has_it_open(ticks: int) -> None:
+    async def main() -> None:
+        opener = Opener()
+        thing = OnDemand(opener, idle=0.0)
+        async with thing.use():
+            pass
+        for _ in range(ticks):
+            await asyncio.sleep(0)
+        async with thing.use():
+            for _ in range(10):
+                assert opener.open == 1
+                await asyncio.sleep(0)
+        await thing.close()
+
+    asyncio.run(main())

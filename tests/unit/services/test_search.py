@@ -181,3 +181,15 @@ def test_a_reranker_has_the_last_word_unless_it_is_left_out(tmp_path: Path) -> N
         assert await library.found(store, "busy")
 
     in_library(tmp_path, work)
+
+
+def test_many_values_and_odd_weights_are_searched_like_others(tmp_path: Path) -> None:
+    async def work(library: Library) -> None:
+        store = await filled(library)
+        many = Filter(type="in", key="name", value=("rain", True, 2.5, *(str(number) for number in range(997))))
+        assert await library.found(store, "harbour", filters=many) == ["rain.txt"]
+        for weight in (5e-324, 1.7e308):
+            odd = RankingOptions(hybrid_search=HybridSearch(embedding_weight=weight, text_weight=weight))
+            assert (await library.found(store, "harbour freezes", ranking=odd))[0] == "sea.txt"
+
+    in_library(tmp_path, work)

@@ -24,6 +24,8 @@ class Quiet:
     def add(self, worker: Worker) -> Callable[[], None]:
         """Have a worker stand still with the others from now on; calling what is returned ends that."""
         self._workers.add(worker)
+        if self._answers and self._turn is None:
+            self._stop()
 
         def remove() -> None:
             self._workers.discard(worker)
@@ -49,6 +51,7 @@ class Quiet:
         return end
 
     def _stop(self) -> None:
+        self._turn = None
         if self._workers:
             for worker in self._workers:
                 worker.stand_still()

@@ -39,10 +39,13 @@ class Passage(Struct, frozen=True, kw_only=True):
 
 
 class State(Struct, frozen=True):
-    """A store, the marks of its files that can be searched, and those of them that a filter keeps, if there is one."""
+    """A store, the marks of its files that can be searched, and those of them that a filter keeps, if there is one.
+
+    There are no marks where the version of the store is known.
+    """
 
     row: StoreRow
-    marks: Mapping[int, int]
+    marks: Mapping[int, int] | None
     kept: frozenset[int] | None
 
 
@@ -106,14 +109,19 @@ class ChunkRows:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def state(self, project: str, store_id: str, narrowed: Filter | None) -> State | None:
-        """Return what of a store can be searched now, in one snapshot; None when there is no store."""
+    async def state(
+        self, project: str, store_id: str, narrowed: Filter | None, known: int | None = None
+    ) -> State | None:
+        """Return what of a store can be searched now, in one snapshot; None when there is no store.
+
+        The version `known` is one whose marks the caller has.
+        """
 
         def work(connection: Connection) -> State | None:
             row = vector_stores.find(connection, project, store_id)
             if row is None:
                 return None
-            marks = {row.number: row.mark for row in connection.execute(_MARKS, {"store": store_id})}
+            marks = None if row.version == known else _marks(connection, store_id)
             if narrowed is None:
                 return State(row, marks, None)
             kept = _MARKS.where(_keeping(narrowed))
@@ -135,6 +143,10 @@ class ChunkRows:
             return {row["number"]: Passage(**row) for row in connection.execute(_PASSAGES, sought).mappings()}
 
         return await self._database.read(work)
+
+
+def _marks(connection: Connection, store_id: str) -> dict[int, int]:
+    return {row.number: row.mark for row in connection.execute(_MARKS, {"store": store_id})}
 
 
 def _keeping(narrowed: Filter) -> ColumnElement[bool]:

@@ -7,7 +7,11 @@ from freehold.storage.tables import files, parsed_files
 
 _ADD = insert(parsed_files)
 _GET = select(parsed_files.c.body).where(parsed_files.c.file == bindparam("file"))
-_THERE = select(files.c.id).where(files.c.id == bindparam("file"))
+_THERE = (
+    select(files.c.id)
+    .where(files.c.id == bindparam("file"))
+    .with_for_update(key_share=True)  # or what was read in a file that is deleted now would stay
+)
 _DELETE = delete(parsed_files).where(parsed_files.c.file.in_(bindparam("files", expanding=True)))
 
 
@@ -30,8 +34,9 @@ class ParsedRows:
         """Keep what was read in a file, unless the file is gone; what is there already is replaced."""
 
         def work(connection: Connection) -> None:
+            there = connection.execute(_THERE, {"file": file_id}).first() is not None
             forget(connection, [file_id])
-            if connection.execute(_THERE, {"file": file_id}).first() is not None:
+            if there:
                 connection.execute(_ADD, {"file": file_id, "body": body})
 
         await self._database.write(work)

@@ -80,10 +80,15 @@ _ADD_ATTRIBUTE = insert(vector_store_attributes)
 _DELETE_ATTRIBUTES = delete(vector_store_attributes).where(vector_store_attributes.c.entry == bindparam("its_entry"))
 _DELETE_CHUNKS = delete(chunks).where(chunks.c.entry == bindparam("its_entry"))
 _CONTENT = select(chunks.c.text).where(chunks.c.entry == bindparam("its_entry")).order_by(chunks.c.position)
-_HERE = select(files.c.id).where(
-    files.c.project == bindparam("project"),
-    files.c.id.in_(bindparam("ids", expanding=True)),
-    or_(files.c.expires.is_(None), files.c.expires > bindparam("now")),
+_HERE = (
+    select(files.c.id)
+    .where(
+        files.c.project == bindparam("project"),
+        files.c.id.in_(bindparam("ids", expanding=True)),
+        or_(files.c.expires.is_(None), files.c.expires > bindparam("now")),
+    )
+    .order_by(files.c.number)
+    .with_for_update(read=True, key_share=True)  # or one that is deleted now would stay in the store
 )
 _OF_FILE = (
     select(_own.number, _own.store)
@@ -105,10 +110,12 @@ def put(connection: Connection, project: str, now: float, wanted: Sequence[Wante
     """Put files into a store, each with the job that takes it in, as part of a write; return their rows.
 
     A file that is there already, with the same chunking, is only given its new attributes and batch. Raises NotFound
-    for a file that the project does not have.
+    for a store or a file that the project does not have.
     """
     ids = [one.row.file for one in wanted]
     here = set(connection.execute(_HERE, {"project": project, "ids": ids, "now": now}).scalars())
+    for store_id in {one.row.store for one in wanted}:
+        store_of(connection, project, store_id, lock=True)
     rows = []
     for one in wanted:
         if one.row.file not in here:
@@ -147,10 +154,11 @@ class EntryRows:
         """Put files into a store, each with the job that takes it in: all or nothing. Raises NotFound."""
 
         def work(connection: Connection) -> list[EntryRow]:
-            store_of(connection, project, store_id, lock=True)
+            store_of(connection, project, store_id)
+            rows = put(connection, project, now, wanted)
             if batch is not None:
                 connection.execute(_ADD_BATCH, {name: getattr(batch, name) for name in BatchRow.__struct_fields__})
-            return put(connection, project, now, wanted)
+            return rows
 
         return await self._database.write(work)
 
@@ -226,14 +234,16 @@ class EntryRows:
         def work(connection: Connection) -> tuple[BatchRow, dict[str, int]]:
             store_of(connection, project, store_id, lock=True)
             _batch_of(connection, store_id, batch_id)
-            for number in connection.execute(_PENDING, {"batch": batch_id}).scalars().all():
+            pending = connection.execute(_PENDING, {"batch": batch_id}).scalars().all()
+            for number in pending:
                 jobs.drop(connection, project, subject(number))
                 connection.execute(_DELETE_CHUNKS, {"its_entry": number})
                 row = get(connection, number)
                 if row is not None:
                     connection.execute(_RENEW, {"its_number": number, **_new(row, status="cancelled")})
-            connection.execute(_CANCEL_BATCH, {"its_id": batch_id})
-            bump(connection, store_id)
+            if pending:
+                connection.execute(_CANCEL_BATCH, {"its_id": batch_id})
+                bump(connection, store_id)
             return _batch_of(connection, store_id, batch_id), _count(connection, batch_id)
 
         return await self._database.write(work)
@@ -250,6 +260,7 @@ def store_of(connection: Connection, project: str, store_id: str, *, lock: bool 
 def _put(connection: Connection, project: str, wanted: Wanted) -> EntryRow:
     new = wanted.row
     there = connection.execute(_GET, {"store": new.store, "file": new.file}).mappings().first()
+    again = True
     if there is None:
         values = {name: getattr(new, name) for name in EntryRow.__struct_fields__ if name != "number"}
         number = connection.execute(_ADD, values).scalar_one()
@@ -269,7 +280,7 @@ def _put(connection: Connection, project: str, wanted: Wanted) -> EntryRow:
     row = get(connection, number)
     if row is None:
         raise RuntimeError(f"entry {number} was written, and is not there")
-    if there is None or (row.status == IN_PROGRESS and there["status"] != IN_PROGRESS):
+    if again:
         _enqueue(connection, wanted.job, number)
     return row
 

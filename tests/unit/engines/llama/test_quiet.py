@@ -73,3 +73,15 @@ def test_who_leaves_goes_on() -> None:
         assert worker.stops == 1
 
     asyncio.run(main())
+
+
+def test_one_that_comes_while_somebody_is_answered_stands_still_too() -> None:
+    async def main() -> None:
+        quiet = Quiet()
+        end = quiet.answer()
+        worker = added(quiet)
+        assert worker.still
+        end()
+        assert not worker.still
+
+    asyncio.run(main())

@@ -74,7 +74,7 @@ def test_filters_keep_what_they_say() -> None:
                 await library.put(store, f"{place}.txt", f"text {place}", attributes=attributes)
             state = await library.chunks.state("p", store, None)
             assert state is not None
-            order = sorted(state.marks)
+            order = sorted(state.marks or ())
             runs: list[tuple[Filter, list[int]]] = []
 
             @settings(max_examples=150, deadline=None, database=None)
@@ -97,13 +97,13 @@ def test_passages_are_those_of_the_project(tmp_path: Path) -> None:
         file_id = await library.put(store, "a.md", "# One\n\nBrown eggs.")
         state = await library.chunks.state("p", store, None)
         assert state is not None
-        (chunk,) = await library.chunks.load(list(state.marks))
+        (chunk,) = await library.chunks.load(list(state.marks or ()))
         (passage,) = (await library.chunks.passages("p", [chunk.number], library.now[0])).values()
         assert (passage.file_id, passage.filename, passage.store) == (file_id, "a.md", store)
         assert await library.chunks.passages("q", [chunk.number], library.now[0]) == {}
         assert await library.chunks.state("q", store, None) is None
         await library.files.delete(OURS, file_id)
         assert await library.chunks.passages("p", [chunk.number], library.now[0]) == {}
-        assert await library.chunks.load(list(state.marks)) == []
+        assert await library.chunks.load(list(state.marks or ())) == []
 
     in_library(tmp_path, work)
