@@ -1,4 +1,4 @@
-"""How far a download is, for people: a bar in a terminal, a line every tenth elsewhere."""
+"""How far a download or another long work is, for people: a bar in a terminal, a line every tenth elsewhere."""
 
 import sys
 import time
@@ -8,10 +8,12 @@ WIDTH = 30
 
 
 class Bar:
-    """Call it with the bytes that are here and the bytes that there will be."""
+    """Call it with the bytes that are here and the bytes that there will be, or with the numbers of other things."""
 
-    def __init__(self, label: str, out: TextIO = sys.stderr) -> None:
+    def __init__(self, label: str, out: TextIO = sys.stderr, things: str = "") -> None:
+        """`things` are what is counted; bytes, where it is empty."""
         self._label = label
+        self._things = things
         self._out = out
         self._started = time.monotonic()
         self._first: int | None = None
@@ -44,4 +46,6 @@ class Bar:
     def _speed(self, done: int, total: int, now: float) -> str:
         rate = (done - (self._first or 0)) / max(now - self._started, 0.001)
         left = f", {int((total - done) / rate)} s left" if rate > 0 and done < total else ""
+        if self._things:
+            return f"{done} of {total} {self._things}{left}"
         return f"{done / 1e6:.0f} of {total / 1e6:.0f} MB, {rate / 1e6:.1f} MB/s{left}"

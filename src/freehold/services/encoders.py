@@ -30,10 +30,10 @@ class Encoders:
         served = [Encoding(model.name, model, embedder) for embedder in embedders for model in embedder.models]
         if not served:
             raise ValueError("no embedder serves a model; name one in [[embedders]]")
-        self.default = served[0].name
+        self._first = served[0].name
         self._found = {one.name: one for one in reversed(served)}
         own = dict(self._found)
-        wanted = {name: self.default for name, known in KNOWN.items() if known.kind == "embedding"}
+        wanted = {name: self._first for name, known in KNOWN.items() if known.kind == "embedding"}
         for name, target in (wanted | {name: to for name, to in aliases.items() if to in own}).items():
             if name not in own:
                 self._found[name] = Encoding(name, own[target].encoder, own[target].embedder)
@@ -41,6 +41,13 @@ class Encoders:
     def find(self, name: str) -> Encoding | None:
         """Return what answers to a name; None when nothing does."""
         return self._found.get(name)
+
+    @property
+    def default(self) -> str:
+        """The model of new vector stores. Raises NotFound when its name was withdrawn."""
+        if self._first not in self._found:
+            raise _unknown(self._first)
+        return self._first
 
     def withdraw(self, name: str) -> bool:
         """Stop answering to a name; False when nothing answered to it."""

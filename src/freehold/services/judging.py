@@ -37,8 +37,8 @@ class ChatReranker:
 
     async def rank(self, who: Principal, query: str, texts: Sequence[str]) -> list[float] | None:
         """Return a score from 0 to 1 for each of the texts; None where the model cannot say it now."""
-        entry = _default(self._catalog)
-        if not entry.served.logprobs:
+        entry = self._catalog.find(self._catalog.default)
+        if entry is None or not entry.served.logprobs:
             return None
         places = asyncio.Semaphore(_AT_ONCE)
 
@@ -71,7 +71,9 @@ class ChatRewriter:
 
     async def rewrite(self, who: Principal, query: str) -> str:
         """Return a better query, or the same where the model cannot answer now."""
-        entry = _default(self._catalog)
+        entry = self._catalog.find(self._catalog.default)
+        if entry is None:
+            return query
         sampling = Sampling(temperature=0.0, max_tokens=48)
         try:
             pieces = await _said(
@@ -87,13 +89,6 @@ async def _said(engine: Engine, entry: Entry, turns: tuple[Turn, ...], sampling:
     prompt = await engine.admit(Prompt(model=entry.served.name, turns=turns, sampling=sampling))
     async with aclosing(engine.generate(prompt)) as deltas:
         return [delta async for delta in deltas if isinstance(delta, Text)]
-
-
-def _default(catalog: Catalog) -> Entry:
-    entry = catalog.find(catalog.default)
-    if entry is None:  # an owner has withdrawn the name
-        raise LookupError(catalog.default)
-    return entry
 
 
 def _certainty(pieces: Sequence[Text]) -> float | None:

@@ -29,7 +29,7 @@ def test_the_right_file_is_first(tmp_path: Path) -> None:
         store = await filled(library)
         assert (await library.found(store, "When does the harbour freeze in winter?"))[0] == "sea.txt"
         assert (await library.found(store, "how many eggs do hens lay", most=1)) == ["hens.txt"]
-        page = await library.search.page(OURS, store, SearchBody(query=["brown eggs", "rain in Spain"]))
+        page = await library.search.page(OURS, store, SearchBody(query=("brown eggs", "rain in Spain")))
         assert {one.filename for one in page.data[:2]} == {"hens.txt", "rain.txt"}
         assert [one.score for one in page.data] == sorted((one.score for one in page.data), reverse=True)
         assert all(0 <= one.score <= 1 for one in page.data)
