@@ -80,7 +80,7 @@ class StoreIndex:
 
     def _weight(self, term: int, total: int) -> float:
         """How rare a term is (the inverse document frequency of BM25); 0 for one that no chunk holds."""
-        holding = sum(int(segment.alive[segment.holding(term)[0]].sum()) for segment in self._segments)
+        holding = sum(segment.spread(term) for segment in self._segments)
         return log(1 + (total - holding + 0.5) / (holding + 0.5)) if holding else 0.0
 
 
@@ -96,9 +96,9 @@ def _best(segment: Segment, scores: np.ndarray, wanted: np.ndarray, most: int) -
     if len(places) > most:
         chosen = scores[places]
         last = np.partition(chosen, len(chosen) - most)[len(chosen) - most]
-        places = places[chosen >= last]
-    ranked = [(int(segment.numbers[place]), float(scores[place])) for place in places]
-    return sorted(ranked, key=lambda one: (-one[1], one[0]))[:most]
+        places = places[chosen >= last]  # of equal ones, there may be many more
+    order = places[np.lexsort((segment.numbers[places], -scores[places]))[:most]]
+    return list(zip(segment.numbers[order].tolist(), scores[order].tolist(), strict=True))
 
 
 def _merged(found: Iterable[Ranked], most: int) -> Ranked:

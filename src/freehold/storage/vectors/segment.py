@@ -26,6 +26,9 @@ class Segment:
         self.numbers = np.fromiter((one.number for one in chunks), np.int64, len(chunks))
         self.entries = np.fromiter((one.entry for one in chunks), np.int64, len(chunks))
         self.alive = np.ones(len(chunks), bool)
+        self._whole = True
+        self._average = 0.0
+        self._impacts = np.zeros(0, np.float32)
         self._matrix = np.frombuffer(b"".join(one.vector for one in chunks), "<f4").reshape(len(chunks), -1)
         sizes = np.fromiter((len(one.terms) // _TERM_BYTES for one in chunks), np.int64, len(chunks))
         terms = np.frombuffer(b"".join(one.terms[: 4 * size] for one, size in zip(chunks, sizes, strict=True)), "<u4")
@@ -52,21 +55,34 @@ class Segment:
     def forget(self, entry: int) -> None:
         """Pass over the chunks of a file from now on."""
         self.alive &= self.entries != entry
+        self._whole = False
 
     def likenesses(self, query: np.ndarray) -> np.ndarray:
         """The likeness of each chunk's vector to the query's: the cosine, as both are of length 1."""
-        return self._matrix @ query
+        return np.vecdot(self._matrix, query)  # BLAS would leave its threads spinning after a product
 
     def holding(self, term: int) -> tuple[np.ndarray, np.ndarray]:
         """The places of the chunks that hold a term, and how often each does."""
-        start, end = np.searchsorted(self._terms, (term, term + 1))
+        start, end = self._range(term)
         return self._places[start:end], self._counts[start:end]
+
+    def spread(self, term: int) -> int:
+        """In how many chunks a term is."""
+        places, _ = self.holding(term)
+        return len(places) if self._whole else int(self.alive[places].sum())
 
     def saturated(self, terms: Mapping[int, float], average: float) -> np.ndarray:
         """The BM25 of each chunk for terms, given by their weights (Robertson and Zaragoza 2009; k1 1.2, b 0.75)."""
-        scores = np.zeros(len(self.numbers), np.float32)
+        if self._average != average:
+            often = self._counts.astype(np.float32)
+            self._impacts = often * 2.2 / (often + 1.2 * (0.25 + 0.75 * self.lengths[self._places] / average))
+            self._average = average
+        scores, impacts = np.zeros(len(self.numbers), np.float32), self._impacts
         for term, weight in terms.items():
-            places, counts = self.holding(term)
-            often = counts.astype(np.float32)
-            scores[places] += weight * often * 2.2 / (often + 1.2 * (0.25 + 0.75 * self.lengths[places] / average))
+            start, end = self._range(term)
+            scores[self._places[start:end]] += weight * impacts[start:end]
         return scores
+
+    def _range(self, term: int) -> tuple[int, int]:
+        sought = np.uint32(term)  # of any other type, all terms would be copied into that
+        return int(np.searchsorted(self._terms, sought)), int(np.searchsorted(self._terms, sought, "right"))
