@@ -85,8 +85,10 @@ class Worker:
                 group.create_task(self._sweep_often(self._sweep))
             while True:
                 try:
-                    await self._look_after()
-                    await self._claim(group)
+                    # One reading for both: if it jumped between them, our own leases would be free to be claimed.
+                    clock = self._clock()
+                    await self._look_after(clock)
+                    await self._claim(group, clock)
                 except StorageFailed as fault:
                     log.warning("the queue cannot be read now: %s", fault.message)
                 await self._bell.heard(self._pace.poll)
@@ -102,9 +104,9 @@ class Worker:
         """Wait until no job is under way."""
         await self._idle.wait()
 
-    async def _look_after(self) -> None:
+    async def _look_after(self, clock: float) -> None:
         """Renew the leases when it is time, and tell the jobs under way what others want of them."""
-        now, clock, ids = asyncio.get_running_loop().time(), self._clock(), list(self._runs)
+        now, ids = asyncio.get_running_loop().time(), list(self._runs)
         jumped = abs(clock - now - self._offset) > _JUMP_SECONDS
         if not ids:
             return
@@ -121,7 +123,7 @@ class Worker:
                 self._stolen.add(job_id)
                 run.task.cancel()
 
-    async def _claim(self, group: asyncio.TaskGroup) -> None:
+    async def _claim(self, group: asyncio.TaskGroup, clock: float) -> None:
         if self._retired:
             return
         kinds = Counter(run.job.row.kind for run in self._runs.values())
@@ -129,19 +131,19 @@ class Worker:
         subjects = Counter(run.job.row.subject for run in self._runs.values())
         busy = [subject for subject, count in subjects.items() if count >= self._pace.for_one]
         free = [kind for kind, count in room.items() if count > 0]
-        for kind in await self._rows.due(free, self._clock(), busy):
+        for kind in await self._rows.due(free, clock, busy):
             lease = self._pace.lease
-            for row in await self._rows.claim(self._name, [kind], self._clock(), lease, room[kind], busy):
+            for row in await self._rows.claim(self._name, [kind], clock, lease, room[kind], busy):
                 if self._retired:  # meanwhile
                     await self._rows.put_off(row, 0.0, counted=False)
                 else:
-                    self._start(row, group)
+                    self._start(row, group, clock)
 
-    def _start(self, row: JobRow, group: asyncio.TaskGroup) -> None:
+    def _start(self, row: JobRow, group: asyncio.TaskGroup, clock: float) -> None:
         job = Claimed(row)
         if not self._runs:
             loop = asyncio.get_running_loop()
-            self._next_beat, self._offset = loop.time() + self._pace.beat, self._clock() - loop.time()
+            self._next_beat, self._offset = loop.time() + self._pace.beat, clock - loop.time()
         task = group.create_task(self._work(job))
         task.add_done_callback(lambda _: self._ended(row.id))
         self._runs[row.id] = _Run(job, task)
