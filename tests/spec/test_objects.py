@@ -142,6 +142,7 @@ BEYOND = {
     "ChatCompletionMessageToolCallChunk": {"custom"},
     "Model": {"freehold"},
     "VectorStoreObject": {"description"},
+    "VectorStoreSearchResultItem": {"page"},
 }
 """Keys that the document lacks: those that recorded traffic carries, the log-probabilities of deltas being those of the
 part, the pieces of custom calls, the description that a store is made with, and Freehold's own on the model object."""

@@ -134,13 +134,14 @@ class CustomToolCallOutput(
 
 
 class FileResult(Struct, frozen=True, kw_only=True):
-    """A passage that was found in a file; `score` is from 0 to 1."""
+    """A passage that was found in a file; `score` is from 0 to 1, `page` where it begins in a file that has pages."""
 
     attributes: dict[str, Value] | None = None
     file_id: str
     filename: str
     score: float
     text: str
+    page: int | UnsetType = UNSET
 
 
 class FileSearchCall(Struct, frozen=True, kw_only=True, tag="file_search_call", forbid_unknown_fields=True):

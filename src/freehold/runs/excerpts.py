@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import msgspec
+from msgspec import UNSET
 
 from freehold.core.items import FileResult, FileSearchCall, Item, Message
 from freehold.core.prompt import Call, Turn
@@ -50,5 +51,9 @@ def _answer(call: FileSearchCall, before: int, most: int | None, cite: bool) -> 
     shown = (call.results or ())[:most]
     if not shown:
         return _NOTHING
-    excerpts = (f"【{number}】 {one.filename}\n{one.text.strip()}" for number, one in enumerate(shown, before + 1))
+    excerpts = (f"【{number}】 {_source(one)}\n{one.text.strip()}" for number, one in enumerate(shown, before + 1))
     return "\n\n".join((*excerpts, _CITE if cite else _ANSWER))
+
+
+def _source(result: FileResult) -> str:
+    return result.filename if result.page is UNSET else f"{result.filename}, page {result.page}"

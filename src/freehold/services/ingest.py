@@ -29,7 +29,7 @@ from freehold.storage.repos.chunks import ChunkRow
 from freehold.storage.repos.files import FileRow
 from freehold.storage.repos.jobs import JobRow, finish, hold
 from freehold.storage.repos.vector_store_files import COMPLETED, EntryRow, get, renew
-from freehold.storage.repos.vector_stores import StoreRow, bump, change
+from freehold.storage.repos.vector_stores import StoreRow, bump, change, has_expired
 from freehold.surfaces.vector_store_files import ErrorCode, LastError, Static
 from freehold.tools.chunks import Chunk, chunks
 from freehold.tools.sections import lines
@@ -120,8 +120,11 @@ class Ingest:
         if found is None:
             return
         entry, store = found
+        now = self._clock()
+        if has_expired(store, now):
+            return
         bump(connection, store.id)
-        change(connection, active(store, self._clock()))
+        change(connection, active(store, now))
         size = chunk_rows.size(connection, entry.number)
         renew(connection, replace(entry, status=COMPLETED, bytes=size, error=None, mark=store.version + 1))
 

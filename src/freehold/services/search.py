@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from freehold.core.errors import EngineFailed, Invalid
 from freehold.core.filters import Filter, Value
@@ -16,7 +16,7 @@ from freehold.services.encoders import Encoders
 from freehold.services.indexes import Indexes
 from freehold.services.vector_stores import active, missing, read
 from freehold.storage.repos.chunks import ChunkRows, Passage, State
-from freehold.storage.repos.vector_stores import StoreRows
+from freehold.storage.repos.vector_stores import StoreRows, check_alive
 from freehold.storage.vectors.index import Ranked, StoreIndex
 from freehold.surfaces.filters import check
 from freehold.surfaces.vector_stores import RankingOptions, SearchBody, SearchContent, SearchPage, SearchResult
@@ -93,6 +93,7 @@ class Search:
                 score=one.score,
                 attributes=one.attributes,
                 content=(SearchContent(one.text),),
+                page=UNSET if one.page is None else one.page,
             )
             for one in found
         )
@@ -110,8 +111,8 @@ class Search:
     ) -> list[Hit]:
         """Return the passages of stores that fit one of the queries, the best first, at most `most`.
 
-        Raises NotFound for a store that is not there, Invalid for one that has expired and for a query that is empty or
-        too long, and what embedding raises.
+        Raises NotFound for a store that is not there, Invalid for one that has expired or whose model is another one
+        now, and for a query that is empty or too long, and what embedding raises.
         """
         ranking = ranking or RankingOptions()
         queries = [query] if isinstance(query, str) else list(query)
@@ -123,6 +124,7 @@ class Search:
         ranked: dict[Place, float] = {}
         for one in queries:
             vectors = await self._vectors(states, one, ranking)
+            _check_widths(indexes, vectors)
             for place, score in (await asyncio.to_thread(_fused, indexes, one, vectors, ranking)).items():
                 ranked[place] = max(score, ranked.get(place, 0.0))
         best = sorted(ranked.items(), key=lambda item: (-item[1], item[0]))[: max(most, RERANKED)]
@@ -137,8 +139,7 @@ class Search:
         if state is None:
             raise missing(store_id)
         now = self._clock()
-        if state.row.expires is not None and state.row.expires <= now:
-            raise Invalid(f"Vector store '{store_id}' has expired.", "vector_store_expired", "vector_store_id")
+        check_alive(state.row, now)
         if now - read(state.row).last_active_at >= _TOUCH_SECONDS:
             await self._stores.update(who.project, store_id, lambda row: active(row, now))
         return state
@@ -201,6 +202,19 @@ def _fused(
         for rank, (place, _) in enumerate(found[:DEEPEST], start=1):
             scores[place] = scores.get(place, 0.0) + weight / (FUSION + rank) / most
     return scores
+
+
+def _check_widths(indexes: Iterable[tuple[State, StoreIndex]], vectors: Mapping[str, bytes]) -> None:
+    """Refuse to compare vectors of different lengths: the model behind a name is another one now."""
+    for state, index in indexes:
+        width = len(vectors.get(state.row.model, b"")) // 4
+        if width and index.widths - {width}:
+            raise Invalid(
+                f"Vector store '{state.row.id}' was made with another model than the '{state.row.model}' of now, whose "
+                f"vectors have {width} dimensions. Put its files into a new vector store.",
+                "embedding_model_changed",
+                "vector_store_id",
+            )
 
 
 def _placed(state: State, ranked: Ranked) -> list[tuple[Place, float]]:

@@ -2,6 +2,8 @@
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 
+from msgspec import UNSET
+
 from freehold.core.errors import NotFound, Unsupported
 from freehold.core.items import FileResult
 from freehold.core.ports import Tool
@@ -47,6 +49,7 @@ class Toolbox:
                     filename=one.filename,
                     score=one.score,
                     text=one.text,
+                    page=UNSET if one.page is None else one.page,
                 )
                 for one in found
             ]

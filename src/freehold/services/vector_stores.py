@@ -13,7 +13,7 @@ from freehold.core.principal import Principal
 from freehold.services.jobs import Bell
 from freehold.services.vector_store_files import StoreFiles, counts
 from freehold.storage.repos import vector_store_files
-from freehold.storage.repos.vector_stores import Found, StoreRow, StoreRows
+from freehold.storage.repos.vector_stores import Found, StoreRow, StoreRows, check_alive, has_expired
 from freehold.storage.repos.windows import Window
 from freehold.surfaces.vector_store_files import AddFileBody, chunking
 from freehold.surfaces.vector_stores import (
@@ -109,10 +109,11 @@ class VectorStores:
         )
 
     async def update(self, who: Principal, store_id: str, body: UpdateBody, given: frozenset[str]) -> VectorStore:
-        """Change what is `given` of a store. Raises NotFound."""
+        """Change what is `given` of a store. Raises NotFound, Invalid for one that has expired."""
         now = int(self._clock())
 
         def new(row: StoreRow) -> StoreRow:
+            check_alive(row, now)
             kept = replace(read(row), last_active_at=now)
             if body.name is not None:
                 kept = replace(kept, name=body.name)
@@ -140,7 +141,7 @@ class VectorStores:
 
     def _shown(self, found: Found) -> VectorStore:
         row, tally = found
-        kept, expired = read(row), row.expires is not None and row.expires <= self._clock()
+        kept, expired = read(row), has_expired(row, self._clock())
         file_counts = counts(tally.counts)
         return VectorStore(
             id=row.id,

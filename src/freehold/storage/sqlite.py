@@ -62,9 +62,14 @@ def _begin(connection: Connection, statement: str) -> None:
 def _prepare(connection: Any, _record: Any) -> None:
     # Without this the driver begins transactions by itself, after the statements that must be inside them.
     connection.isolation_level = None
+    connection.create_function("octet_length", 1, _octets, deterministic=True)  # its own is from 3.43 on
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
+
+
+def _octets(text: str) -> int:
+    return len(text.encode())

@@ -7,8 +7,10 @@ from msgspec import Meta, Struct
 from freehold.core.errors import Invalid
 from freehold.core.filters import Whole
 
-Key = Annotated[str, Meta(min_length=1, max_length=64)]
-Attributes = Annotated[dict[Key, Annotated[str, Meta(max_length=512)] | bool | Whole | float], Meta(max_length=16)]
+_WITHOUT_NUL = r"^[^\x00]*$"  # which PostgreSQL cannot keep
+Key = Annotated[str, Meta(min_length=1, max_length=64, pattern=_WITHOUT_NUL)]
+Text = Annotated[str, Meta(max_length=512, pattern=_WITHOUT_NUL)]
+Attributes = Annotated[dict[Key, Text | bool | Whole | float], Meta(max_length=16)]
 FileStatus = Literal["in_progress", "completed", "cancelled", "failed"]
 ErrorCode = Literal["server_error", "unsupported_file", "invalid_file"]
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from freehold.core.filters import Filter
 from freehold.surfaces.common import Metadata
@@ -105,13 +105,14 @@ class SearchContent(Struct, frozen=True):
 
 
 class SearchResult(Struct, frozen=True, kw_only=True):
-    """A passage that was found; `score` is from 0 to 1."""
+    """A passage that was found; `score` is from 0 to 1, `page` where it begins in a file that has pages."""
 
     file_id: str
     filename: str
     score: float
     attributes: Attributes
     content: tuple[SearchContent, ...]
+    page: int | UnsetType = UNSET
 
 
 class SearchPage(Struct, frozen=True, kw_only=True):

@@ -1,6 +1,6 @@
 from freehold.core.items import FileResult, FileSearchCall, InputText, Message, OutputText
 from freehold.core.prompt import Ask, JsonFormat
-from freehold.runs.excerpts import searches, sources
+from freehold.runs.excerpts import exchange, searches, sources
 from freehold.runs.lower import lower
 
 ASKED = Message(role="user", content=(InputText("Why?"),))
@@ -34,8 +34,15 @@ def test_a_search_is_read_as_a_call_and_its_numbered_answer() -> None:
     assert (answered.speaker, answered.call_id) == ("tool", called.calls[0].id)
     assert answered.text.startswith("【1】 a.txt\na\n\n【2】 b.txt\nb\n\nAnswer from these excerpts.")
     assert "like this: 【1】" in answered.text
+
     assert again.calls[0].id == "fs_2"
     assert more.text.startswith("【3】 c.txt\nc")
+
+
+def test_an_excerpt_says_on_which_page_it_begins() -> None:
+    found = FileResult(file_id="f", filename="a.pdf", score=1, text="Hens.", page=7)
+    _, answered = exchange(FileSearchCall(queries=("q",), results=(found,)), 0, None, True)
+    assert answered.text.startswith("【1】 a.pdf, page 7\nHens.\n\n")
 
 
 def test_the_weakest_are_left_out_and_the_numbers_stay() -> None:

@@ -1,14 +1,19 @@
 """Search: what is found, by whom, and what is found no more."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from msgspec import UNSET
 
 from freehold.core.errors import EngineFailed, Invalid, NotFound
 from freehold.core.filters import Filter
+from freehold.core.ports import Vectors
+from freehold.services.encoders import Encoders
 from freehold.services.search import LONGEST_QUERY
 from freehold.surfaces.vector_stores import ExpiresAfter, HybridSearch, RankingOptions, SearchBody
 from tests.library import OURS, THEIRS, Library, in_library
+from tests.papers import pdf
 
 TEXTS = {
     "sea.txt": "The northern harbour freezes every winter between December and March.",
@@ -160,6 +165,41 @@ def test_a_store_whose_model_is_gone_says_so(tmp_path: Path) -> None:
         library.encoders.withdraw("script-embedding")
         with pytest.raises(EngineFailed, match="'script-embedding' of the vector store is not served"):
             await library.found(store, "eggs")
+
+    in_library(tmp_path, work)
+
+
+def test_vectors_of_another_length_are_not_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(library: Library) -> None:
+        store = await filled(library)
+        whole = Encoders.vectors
+
+        async def halves(*asked: Any, **more: Any) -> Vectors:
+            found = await whole(*asked, **more)
+            return Vectors(tuple(row[: len(row) // 2] for row in found.rows), found.tokens)
+
+        monkeypatch.setattr(Encoders, "vectors", halves)
+        for name in ("", "new.txt"):
+            if name:
+                await library.put(store, name, "More brown eggs.")
+            with pytest.raises(Invalid, match="made with another model") as caught:
+                await library.found(store, "eggs")
+            assert caught.value.code == "embedding_model_changed"
+        only_words = RankingOptions(hybrid_search=HybridSearch(embedding_weight=0, text_weight=1))
+        assert set(await library.found(store, "brown eggs", ranking=only_words)) == {"hens.txt", "new.txt"}
+
+    in_library(tmp_path, work)
+
+
+def test_a_passage_says_on_which_page_it_begins(tmp_path: Path) -> None:
+    async def work(library: Library) -> None:
+        store = await library.store()
+        await library.put(store, "two.pdf", pdf("Speckled hens.", "Brown eggs."))
+        page = await library.search.page(OURS, store, SearchBody(query="eggs"))
+        assert [one.page for one in page.data] == [1]
+        await library.put(store, "a.txt", "Brown hens.")
+        page = await library.search.page(OURS, store, SearchBody(query="hens"))
+        assert [one.page for one in page.data if one.filename == "a.txt"] == [UNSET]
 
     in_library(tmp_path, work)
 

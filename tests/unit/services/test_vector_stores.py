@@ -150,6 +150,37 @@ def test_changes_and_null(tmp_path: Path) -> None:
     in_library(tmp_path, work)
 
 
+def test_a_store_that_has_expired_stays_so(tmp_path: Path) -> None:
+    async def work(library: Library) -> None:
+        store = await library.store(expires_after=ExpiresAfter(anchor="last_active_at", days=1))
+        file_id = await library.upload("a.txt", b"Brown eggs.")
+        await library.inside.add(OURS, store, AddFileBody(file_id=file_id))
+        library.now[0] += 86_400
+        with pytest.raises(Invalid, match="has expired"):
+            await library.stores.update(OURS, store, UpdateBody(name="b"), frozenset({"name"}))
+        with pytest.raises(Invalid, match="has expired"):
+            await library.inside.add(OURS, store, AddFileBody(file_id=file_id))
+        with pytest.raises(Invalid, match="has expired"):
+            await library.inside.add_batch(OURS, store, AddBatchBody(file_ids=(file_id,)))
+        await library.work()
+        shown = await library.stores.retrieve(OURS, store)
+        assert (shown.status, shown.file_counts.completed) == ("expired", 0)
+
+    in_library(tmp_path, work)
+
+
+def test_usage_is_in_bytes(tmp_path: Path) -> None:
+    async def work(library: Library) -> None:
+        store = await library.store()
+        plain = await library.put(store, "a.txt", "Voila: the cafe.")
+        accented = await library.put(store, "b.txt", "Voilà: the café.")
+        sizes = [(await library.inside.retrieve(OURS, store, one)).usage_bytes for one in (plain, accented)]
+        assert sizes[1] - sizes[0] == 2
+        assert (await library.stores.retrieve(OURS, store)).usage_bytes == sum(sizes)
+
+    in_library(tmp_path, work)
+
+
 @pytest.mark.parametrize(
     "body",
     [AddBatchBody(), AddBatchBody(file_ids=("f",), files=(AddFileBody(file_id="f"),))],

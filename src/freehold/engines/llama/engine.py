@@ -21,7 +21,7 @@ from freehold.engines.llama.seat import Seat, find_opening, open_aside, open_sea
 from freehold.engines.on_demand import OnDemand
 from freehold.engines.parsers.calls import Calls, Found
 from freehold.engines.parsers.render import offered, render, render_said
-from freehold.engines.parsers.thoughts import HURRIED
+from freehold.engines.parsers.thoughts import HURRIED, Beginning
 from freehold.engines.registry import EngineSpec, Find
 from freehold.engines.worker.client import Worker
 from freehold.engines.worker.messages import Done, Earlier, Failed, Generate, Piece, Refused, Thinking
@@ -204,8 +204,9 @@ class LlamaEngine:
 class Reader:
     """Turns the pieces of an answer into deltas: thoughts, text and calls of the functions that are offered."""
 
-    def __init__(self, functions: tuple[Function, ...], recording: bool = False) -> None:
-        """`recording` keeps the answer as it was written, for `answer`."""
+    def __init__(self, functions: tuple[Function, ...], ending: str = "", recording: bool = False) -> None:
+        """`ending` closed a thought before the answer; `recording` keeps the answer as written, for `answer`."""
+        self._beginning = Beginning(ending) if ending else None
         self._calls = Calls(functions) if functions else None
         self._logprobs: tuple[Logprob, ...] = ()
         self._written: list[str] | None = [] if recording else None
@@ -219,6 +220,8 @@ class Reader:
         """Return what a piece holds, as far as it is certain."""
         if piece.thought:
             return (Thought(piece.text),)
+        if self._beginning is not None:
+            return self._begin(self._beginning, piece)
         if self._written is not None:
             self._written.append(piece.text)
         if self._calls is None:
@@ -228,7 +231,20 @@ class Reader:
 
     def end(self) -> Sequence[Delta]:
         """Return what was not certain before: the answer is over."""
-        return () if self._calls is None else self._told(self._calls.end())
+        begun = self._go_on(self._beginning, self._beginning.end(), ()) if self._beginning else ()
+        return begun if self._calls is None else (*begun, *self._told(self._calls.end()))
+
+    def _begin(self, beginning: Beginning, piece: Piece) -> Sequence[Delta]:
+        """Read the first text that is no mark; the log-probabilities of marks are not told."""
+        self._logprobs += piece.logprobs
+        if (text := beginning.feed(piece.text)) is None:
+            return ()
+        return self._go_on(beginning, text, piece.logprobs)
+
+    def _go_on(self, beginning: Beginning, text: str, last: tuple[Logprob, ...]) -> Sequence[Delta]:
+        logprobs = last if beginning.dropped else self._logprobs
+        self._beginning, self._logprobs = None, ()
+        return self.read(Piece(0, text, logprobs=logprobs)) if text else ()
 
     def _told(self, found: Sequence[Found]) -> Sequence[Delta]:
         """Give text the log-probabilities of the tokens since the last text; those of calls are not told."""
@@ -265,7 +281,8 @@ async def _enter(prompt: Prompt, seat: Seat, request: Generate) -> Place:
 
 def _reader(prompt: Prompt, request: Generate) -> Reader:
     """A reader that has read what was written earlier: that was told, and it has to be known where the rest begins."""
-    reader = Reader(offered(prompt), recording=bool(request.grammar))
+    closed = request.thinking.ending if request.thinking and not request.grammar else ""
+    reader = Reader(offered(prompt), closed, recording=bool(request.grammar))
     if request.earlier.written:
         reader.read(Piece(0, request.earlier.written))
     return reader

@@ -33,6 +33,37 @@ HARMONY = Notation(
 """The harmony format of gpt-oss."""
 
 
+class Beginning:
+    """The beginning of an answer, without the end of its thought.
+
+    A model whose thought the engine closed may write the mark again, as the first thing of its answer. `dropped` says
+    that it did.
+    """
+
+    def __init__(self, ending: str) -> None:
+        """`ending` is the mark that does not belong there."""
+        self.dropped = False
+        self._ending = ending
+        self._held = ""
+
+    def feed(self, text: str) -> str | None:
+        """Return the text so far, less the marks before it; None while it may still be a mark."""
+        self._held += text
+        rest = self._rest()
+        return None if self._ending.startswith(rest.lstrip()) else rest
+
+    def end(self) -> str:
+        """Return what was held: the answer is over."""
+        return self._rest()
+
+    def _rest(self) -> str:
+        rest = self._held
+        while rest.lstrip().startswith(self._ending):
+            self.dropped = True
+            rest = rest.lstrip().removeprefix(self._ending).lstrip()
+        return rest
+
+
 def trained(template: str) -> Notation | None:
     """The notation that a model was trained on, told by its chat template; None when it was trained on none."""
     if "<|channel|>" in template:

@@ -38,13 +38,14 @@ _log = logging.getLogger(__name__)
 class Timing(Struct, frozen=True, kw_only=True):
     """How long things may take, in seconds.
 
-    A request waits `patience` for a restart and `counting` for its tokens. A cancelled one is given up after
-    `confirmation`. A restart comes after `backoff`, doubled for each failure up to `longest_backoff`, forgotten after
-    `stable` seconds of life. `closing` is the time for each step of the end.
+    A request waits `patience` for a restart, `counting` for its tokens and `embedding` for vectors. A cancelled one is
+    given up after `confirmation`. A restart comes after `backoff`, doubled for each failure up to `longest_backoff`,
+    forgotten after `stable` seconds of life. `closing` is the time for each step of the end.
     """
 
     patience: float = 5.0
     counting: float = 60.0
+    embedding: float = 900.0
     confirmation: float = 15.0
     backoff: float = 0.1
     longest_backoff: float = 30.0
@@ -151,24 +152,24 @@ class Worker:
 
         Raises Refused for their content, else as `up` does.
         """
-        return (await self._ask(Tokenize(0, turns, begun))).tokens
+        return (await self._ask(Tokenize(0, turns, begun), self._timing.counting)).tokens
 
     async def tokenize_raw(self, raw: Raw, suffix: str | None) -> Tokens:
         """Return the tokens, and the text, of what is continued as it is, up to the suffix. Raises as `tokenize`."""
-        return await self._ask(TokenizeRaw(0, raw, suffix))
+        return await self._ask(TokenizeRaw(0, raw, suffix), self._timing.counting)
 
     async def embed(self, texts: tuple[Raw, ...]) -> Embedded:
         """Return the vectors of texts. Raises as `tokenize`."""
-        return await self._ask(Embed(0, texts))
+        return await self._ask(Embed(0, texts), self._timing.embedding)
 
-    async def _ask(self, message: Tokenize | TokenizeRaw | Embed) -> Any:
-        """Return the one answer to a message."""
+    async def _ask(self, message: Tokenize | TokenizeRaw | Embed, seconds: float) -> Any:
+        """Return the one answer to a message. Raises EngineFailed when it does not come within these seconds."""
         await self.up()
         number = next(self._numbers)
         self._asked[number] = asyncio.get_running_loop().create_future()
         try:
             self._send(replace(message, id=number))
-            async with asyncio.timeout(self._timing.counting):
+            async with asyncio.timeout(seconds):
                 return await self._asked[number]
         except TimeoutError:
             raise EngineFailed("The engine did not read the text in time.") from None

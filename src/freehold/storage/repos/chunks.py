@@ -52,7 +52,7 @@ class State(Struct, frozen=True):
 _entry = vector_store_files.c
 _ADD = insert(chunks)
 _LAST = select(func.max(chunks.c.position)).where(chunks.c.entry == bindparam("its_entry"))
-_SIZE = select(func.sum(func.length(chunks.c.text) + func.length(chunks.c.vector))).where(
+_SIZE = select(func.sum(func.octet_length(chunks.c.text) + func.length(chunks.c.vector))).where(
     chunks.c.entry == bindparam("its_entry")
 )
 _DELETE = delete(chunks).where(chunks.c.entry == bindparam("its_entry"))

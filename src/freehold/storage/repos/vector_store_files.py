@@ -11,7 +11,7 @@ from freehold.core.filters import Value
 from freehold.storage.database import Database
 from freehold.storage.repos import jobs, vector_stores
 from freehold.storage.repos.jobs import JobRow
-from freehold.storage.repos.vector_stores import StoreRow, bump, subject
+from freehold.storage.repos.vector_stores import StoreRow, bump, check_alive, subject
 from freehold.storage.repos.windows import Window, seen_through
 from freehold.storage.tables import chunks, files, vector_store_attributes, vector_store_batches, vector_store_files
 from freehold.storage.tables import vector_stores as stores_table
@@ -110,12 +110,12 @@ def put(connection: Connection, project: str, now: float, wanted: Sequence[Wante
     """Put files into a store, each with the job that takes it in, as part of a write; return their rows.
 
     A file that is there already, with the same chunking, is only given its new attributes and batch. Raises NotFound
-    for a store or a file that the project does not have.
+    for a store or a file that the project does not have, Invalid for a store that has expired.
     """
     ids = [one.row.file for one in wanted]
     here = set(connection.execute(_HERE, {"project": project, "ids": ids, "now": now}).scalars())
     for store_id in {one.row.store for one in wanted}:
-        store_of(connection, project, store_id, lock=True)
+        check_alive(store_of(connection, project, store_id, lock=True), now)
     rows = []
     for one in wanted:
         if one.row.file not in here:

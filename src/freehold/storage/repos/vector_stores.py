@@ -71,6 +71,18 @@ def find(connection: Connection, project: str, store_id: str, *, lock: bool = Fa
     return None if found is None else _row(found)
 
 
+def has_expired(row: StoreRow, now: float) -> bool:
+    """Whether a store has expired at the unix time `now`."""
+    return row.expires is not None and row.expires <= now
+
+
+def check_alive(row: StoreRow, now: float) -> None:
+    """Raise Invalid for a store that has expired at the unix time `now`."""
+    if has_expired(row, now):
+        message = f"Vector store '{row.id}' has expired. Make a new one, and put the files into that."
+        raise Invalid(message, "vector_store_expired", "vector_store_id")
+
+
 def bump(connection: Connection, store_id: str) -> None:
     """Say that what can be found in a store has changed, as part of the write that changes it."""
     connection.execute(_BUMP, {"its_id": store_id})

@@ -26,6 +26,11 @@ class StoreIndex:
         return sum(segment.size for segment in self._segments)
 
     @property
+    def widths(self) -> set[int]:
+        """The dimensions of its vectors: one number, unless the model was exchanged while the store grew."""
+        return {segment.width for segment in self._segments if segment.alive.any()}
+
+    @property
     def scattered(self) -> bool:
         """Whether it has so many segments, or passes over so much, that it is better built anew."""
         whole = sum(len(segment.alive) for segment in self._segments)
@@ -49,8 +54,8 @@ class StoreIndex:
     def add(self, chunks: Sequence[ChunkVector], marks: Mapping[int, int]) -> None:
         """Add the chunks of files."""
         self.marks.update(marks)
-        if chunks:
-            self._segments.append(Segment(chunks))
+        for width in {len(one.vector) for one in chunks}:
+            self._segments.append(Segment([one for one in chunks if len(one.vector) == width]))
 
     def nearest(self, query: bytes, most: int, entries: Collection[int] | None = None) -> Ranked:
         """Return the chunks whose vectors are most like the query's, of the files `entries` where that is not None.

@@ -46,6 +46,11 @@ class Segment:
         arrays = (self.numbers, self.entries, self._matrix, self._terms, self._places, self._counts, self.lengths)
         return sum(one.nbytes for one in arrays)
 
+    @property
+    def width(self) -> int:
+        """The dimensions of its vectors."""
+        return self._matrix.shape[1]
+
     def copy(self) -> "Segment":
         """Return a segment that shares everything but what it passes over."""
         other = copy(self)

@@ -1,6 +1,6 @@
 import pytest
 
-from freehold.engines.parsers.thoughts import HARMONY, TAGS, Notation, trained
+from freehold.engines.parsers.thoughts import HARMONY, TAGS, Beginning, Notation, trained
 
 
 @pytest.mark.parametrize(
@@ -21,3 +21,30 @@ def test_a_template_tells_what_its_model_was_trained_on(template: str, notation:
 def test_a_thought_that_the_engine_closes_ends_as_the_model_would_have_ended_it(notation: Notation) -> None:
     assert notation.ending in notation.closing
     assert notation.ending not in notation.opening
+
+
+@pytest.mark.parametrize(
+    ("written", "answer"),
+    [
+        ("Nine.", "Nine."),
+        ("</think>\n\nNine.", "Nine."),
+        ("\n</think> </think>\nNine </think>", "Nine </think>"),
+        ("\n Nine.", "\n Nine."),
+        ("</thinking", "</thinking"),
+        ("</thi", "</thi"),
+        ("</think>", ""),
+        ("  ", "  "),
+        ("", ""),
+    ],
+)
+def test_an_answer_does_not_begin_with_the_end_of_its_thought_wherever_it_is_split(written: str, answer: str) -> None:
+    for at in range(len(written) + 1):
+        beginning, told = Beginning("</think>"), ""
+        for part in (written[:at], written[at:]):
+            told = told + part if told else beginning.feed(part) or ""
+        assert (told or beginning.end()) == answer
+        assert beginning.dropped == written.strip().startswith("</think>")
+
+
+def test_an_answer_is_told_as_soon_as_it_cannot_be_a_mark() -> None:
+    assert Beginning("</think>").feed("<b") == "<b"
