@@ -27,22 +27,23 @@ QUESTIONS = (
 )
 
 
-async def think(client: AsyncOpenAI, effort: Any, times: int) -> list[int]:
+async def think(client: AsyncOpenAI, model: str, effort: Any, times: int) -> list[int]:
     """Ask `times` times, eight at once, and return the tokens of each thought."""
     places = asyncio.Semaphore(8)
 
     async def one(question: str) -> int:
         async with places:
-            answer = await client.responses.create(
-                input=question,
-                reasoning={"effort": effort},
-                max_output_tokens=BUDGETS[effort] + 16,
+            answer = await client.chat.completions.create(
+                model=model,
+                messages=[{"role": "user", "content": question}],
+                reasoning_effort=effort,
+                max_completion_tokens=BUDGETS[effort] + 16,
                 temperature=1,
-                store=False,
+                stop=[" ", "\n", ".", ","],  # it is the thought that is measured
             )
-        if answer.usage is None:
-            raise RuntimeError(f"a response without usage: {answer.status}")
-        return answer.usage.output_tokens_details.reasoning_tokens
+        if answer.usage is None or answer.usage.completion_tokens_details is None:
+            raise RuntimeError("an answer without usage")
+        return answer.usage.completion_tokens_details.reasoning_tokens or 0
 
     return list(await asyncio.gather(*(one(question) for question in islice(cycle(QUESTIONS), times))))
 
@@ -58,7 +59,7 @@ async def run(options: argparse.Namespace) -> None:
             print("| effort | budget | times | median | most | over |\n|---|---|---|---|---|---|")
             for effort in options.efforts.split(","):
                 budget = BUDGETS[effort]
-                tokens = await think(client, effort, options.times)
+                tokens = await think(client, options.model, effort, options.times)
                 over = sum(one > budget for one in tokens)
                 kept = kept and not over
                 row = (effort, budget, options.times, f"{statistics.median(tokens):g}", max(tokens), over)
