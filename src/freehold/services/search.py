@@ -24,8 +24,10 @@ from freehold.tools.terms import terms
 
 USUAL_RESULTS = 10
 LONGEST_QUERY = 4_096
-FUSION = 60
+FUSION = 10
 """The constant of reciprocal rank fusion (Cormack, Clarke and Buettcher 2009): how little the first ranks stand out."""
+USUAL_WEIGHTS = (3.0, 1.0)
+"""Those of meaning and of words where the request has none; chosen with FUSION by `benches/retrieval.py`."""
 DEEPEST = 100
 """How many chunks of each half are fused."""
 RERANKED = 20
@@ -185,7 +187,7 @@ def _fused(
 ) -> dict[Place, float]:
     """Fuse what is near in meaning with what has the same words, by rank; the best score possible is 1."""
     weights = ranking.hybrid_search
-    by_meaning, by_words = (1.0, 1.0) if weights is None else (weights.embedding_weight, weights.text_weight)
+    by_meaning, by_words = USUAL_WEIGHTS if weights is None else (weights.embedding_weight, weights.text_weight)
     near: list[tuple[Place, float]] = []
     same: list[tuple[Place, float]] = []
     sought = terms(query) if by_words else []
