@@ -15,6 +15,12 @@ def _model(name: str) -> Path:
 
 
 @pytest.fixture(scope="session")
+def cl100k() -> Path:
+    """The vocabulary of the real embedding models."""
+    return _model("cl100k_base")
+
+
+@pytest.fixture(scope="session")
 def tiny_model() -> Path:
     """Random weights: 2.8 MB."""
     return _model("tiny-random")

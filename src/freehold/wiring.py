@@ -13,6 +13,7 @@ from freehold.core.catalog import Catalog
 from freehold.core.ids import random_id
 from freehold.core.ports import Embedder, Engine, Load, Served
 from freehold.engines.embedders import EmbedderSpec, open_embedder
+from freehold.engines.embedding.cl100k import Cl100k
 from freehold.engines.registry import EngineSpec, Find, open_engine
 from freehold.http.app import App
 from freehold.http.routes import (
@@ -154,7 +155,7 @@ async def build(settings: Settings, data: Path, find: Find, chance: Chance | Non
         parsed = ParsedFiles(ParsedRows(database), kept, reading)
         media = Media(guard, reading, catalog, kept, parsed)
         hooks = Webhooks(endpoints := WebhookRows(database), guard, seals, chance.mint, chance.clock)
-        knowledge = _knowledge(settings, database, encoders, _judges(settings, catalog, engines), chance, bell)
+        knowledge = _knowledge(settings, database, encoders, find, _judges(settings, catalog, engines), chance, bell)
         admission = Admission(catalog, engines, recall, Prompts(data), media, knowledge.toolbox)
         answering = Answering(admission, recall, memory, policy, chance, running)
         journals, slots = JournalRows(database), sum(spec.slots for spec in settings.engines)
@@ -211,6 +212,7 @@ def _knowledge(
     settings: Settings,
     database: Database,
     encoders: Encoders,
+    find: Find,
     judges: tuple[ChatReranker | None, ChatRewriter],
     chance: Chance,
     bell: Bell,
@@ -220,7 +222,7 @@ def _knowledge(
     search = Search(chunks, rows, encoders, indexes, chance.clock, *judges)
     in_stores = StoreFiles(EntryRows(database), chance.mint, chance.clock, bell)
     stores = VectorStores(rows, in_stores, lambda: encoders.default, chance.mint, chance.clock, bell)
-    return Knowledge(Embeddings(encoders), stores, in_stores, search, Toolbox(search, rows.known))
+    return Knowledge(Embeddings(encoders, Cl100k(find)), stores, in_stores, search, Toolbox(search, rows.known))
 
 
 async def _engines(settings: Settings, find: Find, stack: AsyncExitStack) -> dict[str, Engine]:

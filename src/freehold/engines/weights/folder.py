@@ -43,7 +43,7 @@ class Folder:
         """
         starter = starters().get(name)
         if starter is not None:
-            return Wanted(name, self.path / f"{name}.gguf", starter=starter)
+            return Wanted(name, self.path / f"{name}{starter.suffix}", starter=starter)
         file = Path(name).expanduser()
         if name.endswith(".gguf") and file.is_file():
             return Wanted(name, file.absolute())

@@ -1,4 +1,4 @@
-"""The starter models: what each file must be, to the byte, and the places it can be had from."""
+"""The starter models, and what else is fetched: what each file must be, to the byte, and where it can be had from."""
 
 from collections.abc import Callable
 from importlib.resources import files
@@ -21,7 +21,7 @@ class Starter(Struct, frozen=True, forbid_unknown_fields=True):
 
     `hub` is `owner/repo:file` on the hub, None where no file there is known to be the same; `archives` are in the order
     in which their members are joined; with `zipped_at`, that is (a part of) a zip, and the file is the member whose
-    header stands at this byte. A `hidden` one is for tests.
+    header stands at this byte. A `hidden` one is for tests, or no model: the vocabulary of `tokens`.
     """
 
     name: str
@@ -32,8 +32,9 @@ class Starter(Struct, frozen=True, forbid_unknown_fields=True):
     hub: str | None
     hidden: bool
     archives: tuple[Archive, ...]
-    use: Literal["chat", "embeddings"] = "chat"
+    use: Literal["chat", "embeddings", "tokens"] = "chat"
     zipped_at: int | None = None
+    suffix: str = ".gguf"
 
 
 def starters() -> dict[str, Starter]:
