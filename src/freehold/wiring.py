@@ -35,6 +35,7 @@ from freehold.services.background import Background
 from freehold.services.batch_lines import BatchLines, Reply, generating
 from freehold.services.batches import Batches
 from freehold.services.blobs import Shelf
+from freehold.services.chains import Chains
 from freehold.services.completions import Completions
 from freehold.services.conversations import Conversations
 from freehold.services.embeddings import Embeddings
@@ -145,7 +146,7 @@ async def build(settings: Settings, data: Path, find: Find, chance: Chance | Non
         catalog = _catalog(settings, engines, encoders)
         seals = Seals(secret)
         items = Items(ItemRows(database), seals, chance.mint)
-        stored = Responses(ResponseRows(database), items)
+        stored = Responses(ResponseRows(database), items, Chains())
         spoken = Conversations(ConversationRows(database), items, seals, chance.mint, chance.clock)
         completed = Completions(CompletionRows(database))
         memory = Memory(items, stored, spoken, completed)

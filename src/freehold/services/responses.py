@@ -1,7 +1,7 @@
 """Stored responses: keep, find, list their input, delete, and the history that a next turn reads."""
 
-from collections.abc import Collection, Iterator
-from itertools import islice
+from collections.abc import Collection, Iterator, Sequence
+from itertools import chain, islice
 from typing import Literal
 
 import msgspec
@@ -10,9 +10,10 @@ from freehold.core.errors import Invalid, NotFound
 from freehold.core.items import Item
 from freehold.core.principal import Principal
 from freehold.core.prompt import Ask
+from freehold.services.chains import Chains
 from freehold.services.items import Items
 from freehold.services.running import Running
-from freehold.storage.repos.responses import ResponseRow, ResponseRows
+from freehold.storage.repos.responses import Link, ResponseRow, ResponseRows
 from freehold.surfaces.responses.objects import ItemPage, Response, ResponseDeleted, frame
 from freehold.surfaces.responses.project import replay
 
@@ -20,9 +21,10 @@ from freehold.surfaces.responses.project import replay
 class Responses:
     """The stored responses of every project, each seen by its own only."""
 
-    def __init__(self, rows: ResponseRows, items: Items) -> None:
+    def __init__(self, rows: ResponseRows, items: Items, chains: Chains) -> None:
         self._rows = rows
         self._items = items
+        self._chains = chains
         self._encode = msgspec.json.Encoder().encode
         self._response = msgspec.json.Decoder(Response).decode
 
@@ -31,14 +33,33 @@ class Responses:
 
         Raises Invalid (`previous_response_not_found`) when it, or any response before it, is not there.
         """
-        rows = await self._rows.history(who.project, previous)
-        if rows is None:
+        links = await self._rows.history(who.project, previous, self._chains.links)
+        found = None if links is None else self._said(links)
+        if links is not None and found is None:  # what was known when the database was asked is forgotten by now
+            links = await self._rows.history(who.project, previous)
+            found = None if links is None else self._said(links)
+        if found is None:
             raise Invalid(
                 f"Previous response with id '{previous}' not found.",
                 "previous_response_not_found",
                 "previous_response_id",
             )
-        return self._items.read(rows)
+        return found
+
+    def _said(self, links: Sequence[Link]) -> tuple[Item, ...] | None:
+        """Return the items of a chain; None when some are neither there nor known."""
+        parts: list[tuple[Item, ...]] = []
+        new: list[tuple[Link, tuple[Item, ...]]] = []
+        for link in links:
+            part = self._chains.get(link.response) if link.items is None else self._items.read(link.items)
+            if part is None:
+                return None
+            parts.append(part)
+            if link.items is not None:
+                new.append((link, part))
+        for link, part in new:
+            self._chains.keep(link.response, link.previous, part, sum(len(row.body) for row in link.items or ()))
+        return tuple(chain.from_iterable(parts))
 
     async def keep(self, who: Principal, ask: Ask, response: Response) -> None:
         """Store a finished response with its input; when this returns, it survives a crash.

@@ -15,6 +15,7 @@ from freehold.core.ports import Served
 from freehold.core.principal import Principal
 from freehold.core.prompt import Ask
 from freehold.core.surface import Stamp
+from freehold.services.chains import Chains
 from freehold.services.completions import Completions
 from freehold.services.conversations import Conversations
 from freehold.services.items import Items
@@ -48,7 +49,7 @@ class Stored:
         chance = fixed_chance()
         seals = Seals(b"secret")
         items = Items(ItemRows(database), seals, chance.mint)
-        self.responses = Responses(ResponseRows(database), items)
+        self.responses = Responses(ResponseRows(database), items, Chains())
         self.conversations = Conversations(ConversationRows(database), items, seals, chance.mint, chance.clock)
         self.completions = Completions(CompletionRows(database))
         self.memory = Memory(items, self.responses, self.conversations, self.completions)

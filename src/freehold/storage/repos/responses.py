@@ -4,13 +4,14 @@ A response links to the one before it; a turn stores only its own items. The his
 over the links, so turn 1,000 stores no more than turn 2.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from msgspec import Struct
-from sqlalchemy import Connection, bindparam, delete, insert, literal, not_, or_, select, tuple_
+from sqlalchemy import Connection, String, bindparam, delete, func, insert, literal, not_, or_, select, tuple_
 
 from freehold.core.errors import Conflict, Invalid
+from freehold.storage.among import Among, listed
 from freehold.storage.database import Database, Rows
 from freehold.storage.repos.conversations import append
 from freehold.storage.repos.items import ItemRow
@@ -30,6 +31,19 @@ class ResponseRow(Struct, frozen=True, kw_only=True):
     body: bytes
 
 
+class Link(Struct, frozen=True):
+    """A response in a chain, the one before it, and its items, what it was given first; None where these are known."""
+
+    response: str
+    previous: str | None
+    items: list[ItemRow] | None
+
+
+class _Broken(Exception):
+    """A response of a chain is not there."""
+
+
+_NOTHING: Mapping[str, str | None] = {}
 UNDER_WAY = ("queued", "in_progress")
 """What a response is that has not ended."""
 
@@ -45,12 +59,18 @@ _chain = _chain.union_all(
 )
 _in_order = (_chain.c.back.desc(), items.c.position)
 
-# Outer joins: a link without items still tells whether the chain is whole, and that the response exists.
-_HISTORY = (
-    select(_chain.c.previous, items.c.id, items.c.body)
+# An outer join: a link without items still tells whether the chain is whole, and that the response exists.
+_CHAIN = (
+    select(_chain.c.id, _chain.c.previous, items.c.id.label("item"), items.c.body)
     .select_from(_chain.outerjoin(items, items.c.response == _chain.c.id))
     .order_by(*_in_order)
 )
+_LINK = select(responses.c.previous, responses.c.status).where(*_one)
+_COUNT = select(func.count()).where(
+    Among(responses.c.id, bindparam("ids", type_=String)), responses.c.project == bindparam("project")
+)
+_FEW = 4
+"""So many links are followed one by one, before the whole chain is read."""
 _GIVEN = (
     select(items.c.id, items.c.response, items.c.position)
     .select_from(
@@ -62,7 +82,7 @@ _AT = select(items.c.response, items.c.position, items.c.body).where(
     tuple_(items.c.response, items.c.position).in_(bindparam("places", expanding=True))
 )
 _GET = select(*(responses.c[name] for name in ResponseRow.__struct_fields__)).where(*_one)
-_STATUS = select(responses.c.status).where(*_one)
+_ITEMS = select(items.c.id, items.c.body).where(items.c.response == bindparam("id")).order_by(items.c.position)
 _OUTPUT = (
     select(items.c.id, items.c.body)
     .where(items.c.response == bindparam("id"), items.c.output)
@@ -124,27 +144,23 @@ class ResponseRows:
 
         return await self._database.write(work)
 
-    async def history(self, project: str, response_id: str) -> list[ItemRow] | None:
-        """Return every item of the chain that ends at a response, oldest first.
+    async def history(
+        self, project: str, response_id: str, known: Mapping[str, str | None] = _NOTHING
+    ) -> list[Link] | None:
+        """Return the chain that ends at a response, oldest first; those that are `known` without their items.
 
-        None when the response, or one before it, is not there. Raises Conflict when it has not ended.
+        `known` says of responses that have ended which one is before each. None when the response, or one before it, is
+        not there. Raises Conflict when it has not ended.
         """
-        sought = {"id": response_id, "project": project}
 
-        def work(connection: Connection) -> list[ItemRow] | None:
-            found = connection.execute(_HISTORY, sought).all()
-            if not found or found[0].previous is not None:
-                return None
-            if connection.execute(_STATUS, sought).scalar() in UNDER_WAY:
-                raise Conflict(
-                    f"Previous response with id '{response_id}' has not ended yet: wait until it is neither queued nor "
-                    "in progress.",
-                    "previous_response_in_progress",
-                    "previous_response_id",
-                )
-            return [ItemRow(item_id, body) for _, item_id, body in found if item_id is not None]
+        def work(connection: Connection) -> list[Link] | None:
+            links = _walk(connection, project, response_id, known)
+            return _whole(connection, project, response_id) if links is None else links
 
-        return await self._database.read(work)
+        try:
+            return await self._database.read(work)
+        except _Broken:
+            return None
 
     async def page_inputs(
         self, project: str, response_id: str, after: str | None, limit: int, order: Literal["asc", "desc"]
@@ -187,6 +203,57 @@ def rows_of(row: ResponseRow, inputs: Sequence[ItemRow], outputs: Sequence[ItemR
         for position, (output, item) in enumerate([(False, i) for i in inputs] + [(True, o) for o in outputs])
     ]
     return [(_ADD, [values]), *([(_ADD_ITEMS, kept)] if kept else [])]
+
+
+def _walk(connection: Connection, project: str, response_id: str, known: Mapping[str, str | None]) -> list[Link] | None:
+    """Return the chain as `history` does, for one of which nearly all is known; None for another. Raises _Broken."""
+    links: list[Link] = []
+    trusted: list[str] = []
+    at: str | None = response_id
+    while at is not None:
+        if at in known:
+            links.append(Link(at, known[at], None))
+            trusted.append(at)
+        elif len(links) - len(trusted) < _FEW and (known or not links):
+            found = connection.execute(_LINK, {"id": at, "project": project}).first()
+            if found is None:
+                raise _Broken
+            _check_ended(at, found.status)
+            rows = connection.execute(_ITEMS, {"id": at})
+            links.append(Link(at, found.previous, [ItemRow(item_id, body) for item_id, body in rows]))
+        else:
+            return None
+        at = links[-1].previous
+    # Those that are known may have been deleted meanwhile.
+    if trusted and connection.execute(_COUNT, {"ids": listed(trusted), "project": project}).scalar() != len(trusted):
+        raise _Broken
+    return links[::-1]
+
+
+def _whole(connection: Connection, project: str, response_id: str) -> list[Link]:
+    """Return the chain as `history` does, all of it read. Raises _Broken."""
+    found = connection.execute(_CHAIN, {"id": response_id, "project": project}).all()
+    if not found or found[0].previous is not None:
+        raise _Broken
+    links: list[Link] = []
+    rows: list[ItemRow] = []
+    for one, previous, item_id, body in found:
+        if not links or links[-1].response != one:
+            rows = []
+            links.append(Link(one, previous, rows))
+        if item_id is not None:
+            rows.append(ItemRow(item_id, body))
+    return links
+
+
+def _check_ended(response_id: str, status: str) -> None:
+    if status in UNDER_WAY:
+        raise Conflict(
+            f"Previous response with id '{response_id}' has not ended yet: wait until it is neither queued nor "
+            "in progress.",
+            "previous_response_in_progress",
+            "previous_response_id",
+        )
 
 
 def _start(ids: Sequence[str], after: str | None) -> int:

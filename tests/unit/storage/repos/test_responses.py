@@ -38,8 +38,38 @@ async def add_chain(rows: ResponseRows, length: int) -> None:
         await rows.add(response(f"r{n}", f"r{n - 1}" if n else None), [item(f"in{n}")], [item(f"out{n}")])
 
 
+async def history(rows: ResponseRows, response_id: str) -> list[ItemRow] | None:
+    """The items of a chain, those of all its responses together."""
+    links = await rows.history("p", response_id)
+    return None if links is None else [one for link in links for one in link.items or ()]
+
+
 def turns(*numbers: int) -> list[ItemRow]:
     return [item(f"{side}{n}") for n in numbers for side in ("in", "out")]
+
+
+@pytest.mark.parametrize("length", [3, 40])
+def test_what_is_known_is_not_read_again(tmp_path: Path, length: int) -> None:
+    async def work(rows: ResponseRows) -> None:
+        await add_chain(rows, length)
+        last = f"r{length - 1}"
+        known = {f"r{n}": f"r{n - 1}" if n else None for n in range(length - 2)} | {"elsewhere": "r0"}
+        links = await rows.history("p", last, known)
+        assert links is not None and [link.response for link in links] == [f"r{n}" for n in range(length)]
+        news = (turns(n) for n in range(length - 2, length))
+        assert [link.items for link in links] == [*(None for _ in range(length - 2)), *news]
+        assert await rows.history("q", last, known) is None
+        assert await rows.delete("p", "r0")
+        assert await rows.history("p", last, known) is None
+
+
+def test_what_is_known_of_the_middle_does_not_hide_a_chain_that_is_mostly_unknown(tmp_path: Path) -> None:
+    async def work(rows: ResponseRows) -> None:
+        await add_chain(rows, 30)
+        links = await rows.history("p", "r29", {"r15": "r14"})
+        assert links == await rows.history("p", "r29")
+
+    with_rows(tmp_path, work)
 
 
 def test_get_returns_the_row_and_its_output_in_order(tmp_path: Path) -> None:
@@ -56,10 +86,10 @@ def test_history_is_the_whole_chain_oldest_first(tmp_path: Path) -> None:
     async def work(rows: ResponseRows) -> None:
         await add_chain(rows, 3)
         await rows.add(response("fork", "r0"), [item("other")], [])
-        assert await rows.history("p", "r2") == turns(0, 1, 2)
-        assert await rows.history("p", "r0") == turns(0)
-        assert await rows.history("p", "fork") == [*turns(0), item("other")]
-        assert await rows.history("p", "unknown") is None
+        assert await history(rows, "r2") == turns(0, 1, 2)
+        assert await history(rows, "r0") == turns(0)
+        assert await history(rows, "fork") == [*turns(0), item("other")]
+        assert await history(rows, "unknown") is None
 
     with_rows(tmp_path, work)
 
@@ -73,8 +103,8 @@ def test_history_of_a_thousand_turns(tmp_path: Path) -> None:
                 for n in range(1000)
             )
         )
-        assert await rows.history("p", "r999") == turns(*range(1000))
-        assert await rows.history("p", "r500") == turns(*range(501))
+        assert await history(rows, "r999") == turns(*range(1000))
+        assert await history(rows, "r500") == turns(*range(501))
 
     with_rows(tmp_path, work)
 
@@ -83,8 +113,8 @@ def test_history_goes_through_a_turn_without_items(tmp_path: Path) -> None:
     async def work(rows: ResponseRows) -> None:
         await rows.add(response("first"), [], [])
         await rows.add(response("second", "first"), [item("in")], [])
-        assert await rows.history("p", "first") == []
-        assert await rows.history("p", "second") == [item("in")]
+        assert await history(rows, "first") == []
+        assert await history(rows, "second") == [item("in")]
         assert await rows.page_inputs("p", "first", None, 20, "asc") == ([], False)
 
     with_rows(tmp_path, work)
@@ -94,7 +124,7 @@ def test_an_item_sent_back_with_its_id_is_in_the_history_twice(tmp_path: Path) -
     async def work(rows: ResponseRows) -> None:
         await rows.add(response("r0"), [item("in0")], [item("out0")])
         await rows.add(response("r1", "r0"), [item("out0"), item("in1")], [item("out1")])
-        assert await rows.history("p", "r1") == [item(n) for n in ("in0", "out0", "out0", "in1", "out1")]
+        assert await history(rows, "r1") == [item(n) for n in ("in0", "out0", "out0", "in1", "out1")]
 
     with_rows(tmp_path, work)
 
@@ -105,9 +135,9 @@ def test_a_deleted_response_takes_its_items_along_and_breaks_the_chain(tmp_path:
         assert await rows.delete("p", "r1")
         assert not await rows.delete("p", "r1")
         assert await rows.get("p", "r1") is None
-        assert await rows.history("p", "r3") is None
-        assert await rows.history("p", "r2") is None
-        assert await rows.history("p", "r0") == turns(0)
+        assert await history(rows, "r3") is None
+        assert await history(rows, "r2") is None
+        assert await history(rows, "r0") == turns(0)
         assert await rows.get("p", "r2") == (response("r2", "r1"), [item("out2")])
         # What is still there of what r3 was given can be listed.
         assert await rows.page_inputs("p", "r3", None, 20, "asc") == ([*turns(2), item("in3")], False)
@@ -119,7 +149,7 @@ def test_a_response_whose_previous_was_deleted_while_it_was_made_has_no_history(
     async def work(rows: ResponseRows) -> None:
         await rows.add(response("orphan", "gone"), [item("in")], [])
         assert await rows.get("p", "orphan") is not None
-        assert await rows.history("p", "orphan") is None
+        assert await history(rows, "orphan") is None
 
     with_rows(tmp_path, work)
 
@@ -135,7 +165,7 @@ def test_another_project_sees_nothing_and_cannot_delete(tmp_path: Path) -> None:
         # A link into another project leads nowhere.
         assert await rows.history("q", "theirs") is None
         assert await rows.page_inputs("q", "theirs", None, 20, "asc") == ([item("spy")], False)
-        assert await rows.history("p", "r1") == turns(0, 1)
+        assert await history(rows, "r1") == turns(0, 1)
 
     with_rows(tmp_path, work)
 
@@ -145,7 +175,7 @@ def test_an_id_cannot_be_used_twice(tmp_path: Path) -> None:
         await rows.add(response("r"), [item("in")], [])
         with pytest.raises(StorageFailed):
             await rows.add(response("r"), [item("other")], [])
-        assert await rows.history("p", "r") == [item("in")]
+        assert await history(rows, "r") == [item("in")]
 
     with_rows(tmp_path, work)
 
