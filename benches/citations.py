@@ -62,8 +62,8 @@ async def ask(client: AsyncOpenAI, store: str, question: Question) -> tuple[bool
     named = cited(response)
     right = question.file in named and len(named) <= 2
     answered = question.answer.lower() in response.output_text.lower()
-    if not (right and answered):
-        print(f"  {question.question}\n    {named}: {response.output_text!r}", flush=True)
+    told = f"{'ok' if right and answered else 'NO'} {question.question}\n   {named}: {response.output_text!r}"
+    print(told if right and answered else f"{told}\n   {[item.type for item in response.output]}", flush=True)
     return right, answered
 
 

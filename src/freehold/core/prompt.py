@@ -165,14 +165,17 @@ class Template(Struct, frozen=True, kw_only=True):
 
 
 class FileSearching(Struct, frozen=True, kw_only=True):
-    """Where the model may search: in vector stores, for at most `most` passages a search, `calls` times an answer.
+    """Where the model may search: in vector stores, for at most `most` passages a search.
 
-    `filters` and `ranking` are for the search itself; `path` is where in the request the stores stand.
+    It may search `calls` times an answer, None where the request does not say. `filters` and `ranking` are for the
+    search itself; `path` is where in the request the stores stand. Where `most` is what is `usual`, a small model may
+    be shown fewer.
     """
 
     stores: tuple[str, ...]
     most: int
-    calls: int
+    calls: int | None = None
+    usual: bool = False
     filters: Filter | None = None
     ranking: Any = None
     path: str = ""

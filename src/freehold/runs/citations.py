@@ -1,7 +1,9 @@
 """The marks by which a model names its sources, taken out of its text as it is written."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from math import log
 
 from freehold.core.items import FileResult
 
@@ -12,8 +14,7 @@ _SENTENCE = re.compile(
     r"[^.!?\n\u3002\uff01\uff1f]*(?:[.!?\u3002\uff01\uff1f]+(?=\s|$)|[.!?]|\n|[\u3002\uff01\uff1f]|$)"
 )
 _WORD = re.compile(r"\w{4,}|\d+")
-_ALIKE = 0.6
-_FEWEST_WORDS = 3
+_HALF = 0.5
 
 
 class Marks:
@@ -62,23 +63,33 @@ class Marks:
 def attributed(text: str, sources: Sequence[FileResult]) -> Iterator[tuple[int, FileResult]]:
     """Yield where a sentence of `text` ends that is taken from a source, and the source; for a model that named none.
 
-    A sentence is taken from the source that has the most of its longer words, if that is most of them. Of sentences
-    that follow each other and are taken from one file, the last is told.
+    A sentence is taken from the source that has the most of its longer words and numbers, each weighing as much as it
+    is rare among the sources, if that is more than half of them. Of sentences that follow each other and are taken from
+    one file, the last is told.
     """
     words = [frozenset(_words(one.text)) for one in sources]
+    weights = _weights(words)
+    unknown = log(1 + len(words))
     last: tuple[int, FileResult] | None = None
     for sentence in _SENTENCE.finditer(text):
         said = frozenset(_words(sentence[0]))
-        if len(said) < _FEWEST_WORDS or not words:
+        if not said or not words:
             continue
-        best = max(range(len(words)), key=lambda one: len(said & words[one]))
-        if len(said & words[best]) < _ALIKE * len(said):
+        scores = [sum(weights[word] for word in said & one) for one in words]
+        best = max(range(len(words)), key=lambda one: scores[one])  # of equal ones the first, which fits best
+        if scores[best] <= _HALF * sum(weights.get(word, unknown) for word in said):
             continue
         if last is not None and last[1].file_id != sources[best].file_id:
             yield last
         last = (len(sentence[0].rstrip()) + sentence.start(), sources[best])
     if last is not None:
         yield last
+
+
+def _weights(texts: Sequence[frozenset[str]]) -> Mapping[str, float]:
+    """How much each word tells (its inverse document frequency)."""
+    spread = Counter(word for text in texts for word in text)
+    return {word: log(1 + len(texts) / count) for word, count in spread.items()}
 
 
 def _words(text: str) -> list[str]:

@@ -13,7 +13,7 @@ _CITE = (
     "Answer from these excerpts. Right behind each statement, name the excerpt that it is taken from by its number, "
     "like this: 【1】. If they do not answer the question, say so."
 )
-_ANSWER = "Answer from these excerpts. If they do not answer the question, say so."
+_ANSWER = "Answer the question directly, from these excerpts alone. If they do not answer it, say so."
 _NOTHING = "Nothing was found in the files."
 _FAILED = "The search failed. Say that the files could not be searched."
 

@@ -4,18 +4,22 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Itera
 from dataclasses import dataclass
 from typing import TypeGuard
 
+from msgspec import json
 from msgspec.structs import replace
 
-from freehold.core.deltas import CallArgs, CallStart, Stop, Text, Usage
+from freehold.core.deltas import CallArgs, CallStart, Delta, Stop, Text, Usage
 from freehold.core.events import Closed, Event
 from freehold.core.ids import Mint
 from freehold.core.items import Compaction, CustomToolCall, FileSearchCall, FunctionCall, Item, Logprob, Status
-from freehold.core.ports import Tool
+from freehold.core.ports import Generating, Tool
 from freehold.core.prompt import Choice, Prompt
 from freehold.runs.assemble import Assembler, Said
 from freehold.runs.citations import Marks, attributed
-from freehold.runs.excerpts import sources
+from freehold.runs.excerpts import FILE_SEARCH, sources
 from freehold.runs.resume import begun
+
+SEARCH_FIRST = Choice("required", (FILE_SEARCH,))
+"""What may be called where a run is to begin with a search."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,9 @@ class Hosted:
     `items` is the conversation. `choice` says what may be called after the first search,
     `last` what after the last that is allowed. `again` makes the next turn's
     prompt of what the run said so far, of what may be called in it, and of how many tokens are spent. With `cite`, the
-    marks of sources are taken out of the text and become annotations. The answer has at most `most_tokens`.
+    marks of sources are taken out of the text; with `trust` they become annotations, else the text is compared with
+    the sources. The answer has at most `most_tokens`. With `first`, the turn in which only a search may
+    be called is a search for that, and the model is not asked.
     """
 
     tools: Mapping[str, Tool]
@@ -35,6 +41,8 @@ class Hosted:
     last: Choice
     again: Callable[[Sequence[Item], Choice, int], Awaitable[Prompt]]
     cite: bool
+    trust: bool = True
+    first: str = ""
     most_tokens: int | None = None
 
 
@@ -43,6 +51,10 @@ class Alone:
 
     def __init__(self, assembler: Assembler) -> None:
         self.take, self.finish, self.abandon = assembler.take, assembler.finish, assembler.abandon
+
+    def generate(self, engine: Generating, prompt: Prompt) -> AsyncGenerator[Delta, None]:
+        """See Hosting."""
+        return engine.generate(prompt)
 
     async def start(self, prompt: Prompt) -> Prompt | Stop:
         """See Hosting."""
@@ -87,6 +99,11 @@ class Hosting:
         after = sum(_said(event) for event in self._rest)
         said = self._said[: len(self._said) - after]
         return replace(await self._hosted.again(said, self._choice(), 0), begun=begun(self._rest))
+
+    def generate(self, engine: Generating, prompt: Prompt) -> AsyncGenerator[Delta, None]:
+        """Yield the deltas of a turn: the engine's, or a call that is settled before it is asked."""
+        settled = self._hosted.first and prompt.choice == SEARCH_FIRST
+        return _calling(self._hosted.first) if settled else engine.generate(prompt)
 
     def take(self, delta: Said) -> Iterator[Event]:
         """Yield the events of a delta; those of a hosted call come when it is carried out."""
@@ -174,8 +191,9 @@ class Hosting:
     def _pieces(self, pieces: Iterable[str | int]) -> Iterator[Event]:
         for piece in pieces:
             if isinstance(piece, int):
-                self._cited = True
-                yield from self._assembler.cite(self._sources[piece - 1])
+                if self._hosted.trust:
+                    self._cited = True
+                    yield from self._assembler.cite(self._sources[piece - 1])
             else:
                 yield from self._assembler.take(Text(piece, self._logprobs))
                 self._logprobs = ()
@@ -185,6 +203,12 @@ class Hosting:
             if isinstance(event, Closed):
                 self._said.append(event.item)
             yield event
+
+
+async def _calling(query: str) -> AsyncGenerator[Delta, None]:
+    yield CallStart(FILE_SEARCH)
+    yield CallArgs(json.encode({"queries": [query]}).decode())
+    yield Stop("stop", Usage())
 
 
 def _said(event: Event) -> TypeGuard[Closed]:

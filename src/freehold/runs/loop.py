@@ -39,7 +39,7 @@ async def run(
         turn = await said.start(prompt)
         while isinstance(turn, Prompt):
             stop: Stop | None = None
-            async with aclosing(engine.generate(turn)) as deltas:
+            async with aclosing(said.generate(engine, turn)) as deltas:
                 async for delta in deltas:
                     if isinstance(delta, Stop):
                         stop = delta

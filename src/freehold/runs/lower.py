@@ -43,6 +43,7 @@ def lower(
     seen: Seen | None = None,
     thinking: int = 0,
     excerpts: int | None = None,
+    cite: bool = True,
 ) -> Prompt:
     """Return the prompt for the conversation `items`, the ask's own among them; `model` is the served model's name.
 
@@ -50,13 +51,14 @@ def lower(
     first and are not part of the history. Instructions and the system messages that lead the conversation become one
     system turn, because chat templates know only one. A conversation in which nobody has said anything begins with an
     empty word from the user: templates need one. Thoughts are read again as long as the user has not spoken since, and
-    so is what was found in files, at most the best `excerpts` of each search.
+    so is what was found in files, at most the best `excerpts` of each search; with `cite`, the model is asked to name
+    those that it uses.
     """
     turns: list[Turn] = []
     leading = [ask.instructions] if ask.instructions else []
     if ask.verbosity is not None and ask.verbosity in _VERBOSITY:
         leading.append(_VERBOSITY[ask.verbosity])
-    searched = iter(_searched(ask, items, excerpts))
+    searched = iter(_searched(items, excerpts, cite and ask.format is None))
     for turn in chain.from_iterable(
         next(searched) if isinstance(item, FileSearchCall) else (_turn(item, seen or {}),) for item in items
     ):
@@ -107,13 +109,13 @@ def _turn(item: Item, seen: Seen) -> Turn:
             raise TypeError(f"an item of type {type(item).__name__} is resolved before it is lowered")
 
 
-def _searched(ask: Ask, items: Sequence[Item], most: int | None) -> Iterator[tuple[Turn, ...]]:
+def _searched(items: Sequence[Item], most: int | None, cite: bool) -> Iterator[tuple[Turn, ...]]:
     """Yield the turns of each search among the items: none for one that is not read again."""
     read = {id(search) for search in searches(items)}
     before = 0
     for item in items:
         if isinstance(item, FileSearchCall):
-            yield exchange(item, before, most, cite=ask.format is None) if id(item) in read else ()
+            yield exchange(item, before, most, cite) if id(item) in read else ()
             before += len(item.results or ()) if id(item) in read else 0
 
 

@@ -8,24 +8,27 @@ from msgspec.structs import replace
 
 from freehold.core.catalog import Catalog, Entry
 from freehold.core.errors import Invalid, Unsupported
-from freehold.core.items import Item
-from freehold.core.ports import Engine, Load
+from freehold.core.items import InputText, Item, Message
+from freehold.core.ports import Engine, Load, Served
 from freehold.core.principal import Principal
 from freehold.core.prompt import Ask, Choice, Effort, Prompt, Sampling
 from freehold.core.surface import Surface
 from freehold.runs.effort import BUDGETS
-from freehold.runs.excerpts import FILE_SEARCH, searches
-from freehold.runs.hosted import Hosted
+from freehold.runs.excerpts import searches
+from freehold.runs.hosted import SEARCH_FIRST, Hosted
 from freehold.runs.lower import Seen, lower, lower_raw
 from freehold.runs.truncate import shorter
 from freehold.services.compaction import shortened
 from freehold.services.media import Media
 from freehold.services.prompts import Prompts
 from freehold.services.recall import Recall
+from freehold.services.search import LONGEST_QUERY
 from freehold.services.toolbox import NoTools, Toolbox
 
 _TOO_LONG = "context_length_exceeded"
 _FULLEST = 0.75  # of the context: the answer needs room, too
+_SMALL_READS = 4  # excerpts of a search, where the request does not say: more would confuse it, and take a minute
+_USUAL_CALLS = 4
 _NO_TOOLS = NoTools()
 
 
@@ -108,10 +111,12 @@ class Admission:
         """
         ask, served = admitted.ask, admitted.entry.served
         ask = replace(ask, choice=choice or _first_choice(admitted, items), sampling=_left(ask.sampling, spent))
-        budget = BUDGETS[admitted.effort or "none"]
+        budget, cite = BUDGETS[admitted.effort or "none"], not _small(served)
         most = max((len(one.results or ()) for one in searches(items)), default=0)
+        if ask.search is not None and ask.search.usual and _small(served):
+            most = min(most, _SMALL_READS)
         while most > 1:
-            prompt = lower(ask, items, served.name, admitted.seen, budget, most)
+            prompt = lower(ask, items, served.name, admitted.seen, budget, most, cite)
             try:
                 fits = await admitted.engine.admit(prompt)
             except Invalid as fault:
@@ -121,7 +126,7 @@ class Admission:
                 if len(fits.tokens) <= served.context * _FULLEST:
                     return fits
             most //= 2
-        prompt = lower(ask, items, served.name, admitted.seen, budget, most)
+        prompt = lower(ask, items, served.name, admitted.seen, budget, most, cite)
         return await _fitting(admitted.engine, prompt, ask.truncate)
 
     def hosted(self, who: Principal, admitted: Admitted, items: Sequence[Item]) -> Hosted | None:
@@ -130,6 +135,7 @@ class Admission:
         tools = self._toolbox.tools(who, ask)
         if ask.search is None or not tools:
             return None
+        small = _small(admitted.entry.served)
         allowed = ask.choice.names or tuple(one.name for one in ask.functions)
         others = tuple(name for name in allowed if name not in tools)
 
@@ -138,12 +144,14 @@ class Admission:
 
         return Hosted(
             tools=tools,
-            most=ask.search.calls,
+            most=ask.search.calls or (1 if small else _USUAL_CALLS),
             items=items,
             choice=ask.choice,
             last=Choice("auto", others) if others and ask.choice.mode != "none" else Choice("none"),
             again=again,
             cite=ask.format is None,
+            trust=not small,
+            first=_question(items) if _first_choice(admitted, items) == SEARCH_FIRST else "",
             most_tokens=ask.sampling.max_tokens,
         )
 
@@ -176,9 +184,23 @@ def _first_choice(admitted: Admitted, items: Sequence[Item]) -> Choice:
     """
     ask, served = admitted.ask, admitted.entry.served
     only = ask.search is not None and len(ask.functions) == 1 and ask.choice.mode == "auto"
-    if only and served.constrained and served.thinking != "trained" and not searches(items):
-        return Choice("required", (FILE_SEARCH,))
+    if only and served.constrained and _small(served) and not searches(items):
+        return SEARCH_FIRST
     return ask.choice
+
+
+def _question(items: Sequence[Item]) -> str:
+    """The text of the one thing that the user has said, to search for; empty where more was said, or not in text."""
+    said = [item for item in items if isinstance(item, Message) and item.role in ("user", "assistant")]
+    if len(said) != 1 or not all(isinstance(part, InputText) for part in said[0].content):
+        return ""
+    text = "\n".join(part.text for part in said[0].content if isinstance(part, InputText)).strip()
+    return text if len(text) <= LONGEST_QUERY else ""
+
+
+def _small(served: Served) -> bool:
+    """Whether a model is taken for a small one: one of our own engines runs it, and it was not trained to think."""
+    return served.constrained and served.thinking == "prompted"
 
 
 def _left(sampling: Sampling, spent: int) -> Sampling:

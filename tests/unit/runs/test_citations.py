@@ -86,3 +86,14 @@ def test_of_sentences_from_one_file_the_last_is_told() -> None:
 def test_what_is_not_said_in_a_file_is_not_attributed() -> None:
     assert list(attributed("The files say nothing about elephants, unfortunately.", SOURCES)) == []
     assert list(attributed("The harbour freezes every winter.", ())) == []
+
+
+def test_short_answers_are_attributed_by_what_is_rare() -> None:
+    both = (*SOURCES, result("leave.txt", "Employees have 28 days of leave, and may carry 5 days over to December."))
+    for text, name in (
+        ("28 days.", "leave.txt"),
+        ("Two hundred.", "hens.txt"),
+        ("In December, in winter.", "seas.txt"),
+    ):
+        assert [source.filename for _, source in attributed(text, both)] == [name]
+    assert list(attributed("Yes.", both)) == []

@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from itertools import count
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ from freehold.core.items import (
 from freehold.core.prompt import Choice, Prompt, Turn
 from freehold.runs.assemble import same
 from freehold.runs.excerpts import FILE_SEARCH
-from freehold.runs.hosted import Hosted
+from freehold.runs.hosted import SEARCH_FIRST, Hosted
 from freehold.runs.loop import run
 from freehold.tools.file_search import FileSearch
 
@@ -60,19 +61,19 @@ class Story:
         self.asked.append((tuple(said), choice, spent))
         return Prompt(model="m", turns=(Turn("user", "again"),))
 
-    def tell(self, most: int = 4, before: Sequence[Event] = (), most_tokens: int | None = None) -> list[Event]:
+    def tell(self, most: int = 4, before: Sequence[Event] = (), **more: Any) -> list[Event]:
         hosted = Hosted(
             tools={FILE_SEARCH: FileSearch(self.find)},
             most=most,
             items=(ASKED,),
-            choice=Choice("required", (FILE_SEARCH,)),
+            choice=SEARCH_FIRST,
             last=Choice("none"),
             again=self.again,
             cite=True,
-            most_tokens=most_tokens,
+            **more,
         )
         ids = count(1)
-        prompt = Prompt(model="m", turns=(Turn("user", "Why?"),))
+        prompt = Prompt(model="m", turns=(Turn("user", "Why?"),), choice=SEARCH_FIRST)
 
         async def collect() -> list[Event]:
             stream = run(prompt, self, lambda prefix: f"{prefix}{next(ids)}", lambda: False, same, before, hosted)
@@ -108,6 +109,30 @@ def test_a_search_is_told_carried_out_and_answered() -> None:
         Ended(status="completed", usage=USAGE + USAGE),
     ]
     assert story.asked == [((search(),), Choice("auto", (FILE_SEARCH,)), 2)]
+
+
+def test_a_search_that_is_settled_comes_before_the_model_is_asked() -> None:
+    story = Story([Text("It freezes."), END])
+    told = story.tell(first="ice")
+    assert story.searched == [("ice",)] and len(story.prompts) == 1
+    assert told[:4] == [
+        Opened(0, search("in_progress")),
+        Moved(0, "searching"),
+        Moved(0, "completed"),
+        Closed(0, search()),
+    ]
+    assert told[-1] == Ended(status="completed", usage=USAGE)
+    again = Story([Text("It freezes."), END])
+    assert again.tell(before=told[:4], first="ice")[-1] == told[-1]
+    assert again.searched == []
+
+
+def test_the_marks_of_a_model_that_is_not_trusted_are_left_out_and_its_text_compared() -> None:
+    story = Story([*calls("ice"), END], [Text("【1】 The harbour freezes. I hope this helps. "), END])
+    told = story.tell(trust=False)
+    assert [event for event in told if isinstance(event, Annotated)] == [
+        Annotated(1, FileCitation(file_id="file-1", filename="sea.txt", index=21))
+    ]
 
 
 def test_what_was_thought_and_said_before_a_search_is_read_again() -> None:

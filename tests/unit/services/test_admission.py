@@ -36,6 +36,7 @@ WHO = Principal("p", "key")
 ABLE = Served(name="able", context=20, max_output=10, created=1, constrained=True, logprobs=True, thinking="prompted")
 PLAIN = replace(ABLE, name="plain", constrained=False, logprobs=False, thinking="none")
 TRAINED = replace(ABLE, name="trained", thinking="trained")
+WIDE = replace(ABLE, name="wide", context=1_000)
 
 
 def user(text: str) -> Message:
@@ -49,7 +50,7 @@ def assistant(text: str) -> Message:
 class Counting:
     """An engine that counts words, and how often it was asked; it may raise something else."""
 
-    models = (ABLE, PLAIN, TRAINED)
+    models = (ABLE, PLAIN, TRAINED, WIDE)
     load = Load(running=0, waiting=0, limit=1)
 
     def __init__(self, fault: Fault | None = None) -> None:
@@ -61,7 +62,7 @@ class Counting:
         if self.fault is not None:
             raise self.fault
         words = sum(len(turn.text.split()) for turn in prompt.turns)
-        if words > ABLE.context:
+        if words > (WIDE if prompt.model == "wide" else ABLE).context:
             raise Invalid(f"{words} are too many.", "context_length_exceeded", "input")
         return replace(prompt, tokens=(7,) * words)
 
@@ -290,13 +291,18 @@ SEARCHED = FileSearchCall(
 )
 
 
-def searching(*said: Item, **more: Any) -> Admitted:
+class Box:
+    """A toolbox that searches for whoever asks."""
+
+    async def check(self, who: Principal, ask: Ask) -> None:
+        assert ask.search is not None
+
+    def tools(self, who: Principal, ask: Ask) -> dict[str, object]:
+        return {"file_search": self}
+
+
+def searching(*said: Item, model: str = "able", search: FileSearching = FILES, **more: Any) -> Admitted:
     """Admit an ask that may search files."""
-
-    class Box:
-        async def check(self, who: Principal, ask: Ask) -> None:
-            assert ask.search is FILES
-
     box: Any = Box()
     blind: Any = Blind()
     engine = Counting()
@@ -304,7 +310,7 @@ def searching(*said: Item, **more: Any) -> Admitted:
         Catalog({"e": engine.models}, {}, "able"), {"e": engine}, blind, Prompts(Path("no")), blind, box
     )
     functions = more.pop("functions", (Function(name="file_search"),))
-    return asyncio.run(admission.admit(WHO, RESPONSES, ask("able", *said, search=FILES, functions=functions, **more)))
+    return asyncio.run(admission.admit(WHO, RESPONSES, ask(model, *said, search=search, functions=functions, **more)))
 
 
 def test_a_model_that_can_only_search_begins_with_it() -> None:
@@ -321,3 +327,35 @@ def test_the_weakest_of_what_was_found_is_left_out_where_there_is_no_room() -> N
     _, _, answered = searching(user("Why?"), SEARCHED, format=JsonFormat()).prompt.turns
     assert "0.txt" in answered.text
     assert "1.txt" not in answered.text
+
+
+@pytest.mark.parametrize(("usual", "shown"), [(True, 4), (False, 8)])
+def test_a_small_model_reads_few_excerpts_unless_the_request_wants_more(usual: bool, shown: int) -> None:
+    search = replace(FILES, usual=usual)
+    _, _, answered = searching(user("Why?"), SEARCHED, model="wide", search=search).prompt.turns
+    assert answered.text.count("【") == shown
+    assert "like this" not in answered.text  # it is not asked to name what it uses: it would name others
+
+
+@pytest.mark.parametrize(
+    ("said", "more", "query"),
+    [
+        ([user(" Why? ")], {}, "Why?"),
+        ([Message(role="developer", content=(InputText("Be kind."),)), user("Why?")], {}, "Why?"),
+        ([user("Why?"), assistant("So."), user("And?")], {}, ""),
+        ([user("Why?")], {"choice": Choice("none")}, ""),
+        ([user("Why?")], {"functions": (Function(name="file_search"), Function(name="add"))}, ""),
+        ([user("x" * 5_000)], {"model": "wide"}, ""),
+        ([user("Why?")], {"model": "trained"}, ""),
+    ],
+)
+def test_a_small_model_is_not_asked_what_to_search_for_at_first(
+    said: list[Message], more: dict[str, Any], query: str
+) -> None:
+    admitted = searching(*said, **more)
+    box: Any = Box()
+    hosted = Admission(Catalog({"e": (ABLE,)}, {}, "able"), {}, box, box, box, box).hosted(
+        WHO, admitted, admitted.items
+    )
+    assert hosted is not None
+    assert (hosted.first, hosted.trust) == (query, more.get("model") == "trained")

@@ -12,7 +12,6 @@ from freehold.surfaces.vector_stores import RankingOptions
 
 FILE_SEARCH = "file_search"
 USUAL_RESULTS = 20
-USUAL_CALLS = 4
 MOST_STORES = 2
 
 SEARCH = Function(
@@ -67,7 +66,8 @@ def parse_search(tools: list[dict[str, Any]] | None, most_calls: int | None) -> 
                 stores=given.vector_store_ids,
                 path=f"{path}.vector_store_ids",
                 most=given.max_num_results or USUAL_RESULTS,
-                calls=most_calls or USUAL_CALLS,
+                calls=most_calls,
+                usual=given.max_num_results is None,
                 filters=given.filters,
                 ranking=given.ranking_options,
             )

@@ -17,7 +17,7 @@ def test_the_tool_is_a_function_for_the_model_and_a_place_to_search() -> None:
     ask = parse(ResponseBody(input="Hi", tools=[ADD, TOOL], max_tool_calls=2))
     assert [one.name for one in ask.functions] == ["add", "file_search"]
     assert ask.functions[1] is SEARCH
-    assert ask.search == FileSearching(stores=("vs_1",), path="tools[1].vector_store_ids", most=20, calls=2)
+    assert ask.search == FileSearching(stores=("vs_1",), path="tools[1].vector_store_ids", most=20, calls=2, usual=True)
 
 
 def test_every_option_is_read() -> None:
@@ -25,7 +25,7 @@ def test_every_option_is_read() -> None:
     options = {"ranker": "auto", "score_threshold": 0.2}
     found = parse_search([{**TOOL, "max_num_results": 5, "filters": filters, "ranking_options": options}], None)
     assert found is not None
-    assert (found.most, found.calls) == (5, 4)
+    assert (found.most, found.calls, found.usual) == (5, None, False)
     assert found.filters == Filter(type="and", filters=(Filter(type="eq", key="year", value=2024),))
     assert found.ranking == RankingOptions(ranker="auto", score_threshold=0.2)
 
