@@ -16,6 +16,7 @@ from freehold.storage.opening import dialect_of, upgraded
 from freehold.storage.repos.items import ItemRow
 from freehold.storage.repos.responses import ResponseRows
 from freehold.storage.tables import keys
+from tests.chains import history
 from tests.databases import database_url
 
 WRITE_UNTIL_KILLED = """
@@ -165,7 +166,7 @@ def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
         async with open_database(database_url(tmp_path), tmp_path) as database:
             rows = ResponseRows(database)
             for line in acknowledged:
-                assert await rows.history("p", line.decode().strip()) == [ItemRow("in", b"{}"), ItemRow("out", b"{}")]
+                assert await history(rows, line.decode().strip()) == [ItemRow("in", b"{}"), ItemRow("out", b"{}")]
 
     asyncio.run(main())
     assert len(acknowledged) >= 40

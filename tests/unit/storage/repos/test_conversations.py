@@ -12,6 +12,7 @@ from freehold.storage.database import open_database
 from freehold.storage.repos.conversations import ConversationRow, ConversationRows
 from freehold.storage.repos.items import ItemRow
 from freehold.storage.repos.responses import ResponseRow, ResponseRows
+from tests.chains import history
 from tests.databases import database_url
 
 
@@ -110,10 +111,10 @@ def test_a_turn_brings_no_item_twice_and_none_where_the_conversation_is_gone(tmp
         await rows.add(conversation("c"), items("a"))
         await responses.add_turn(response("r"), items("a", "b", "b"), items("out"), "c", stored=True)
         assert await rows.items("p", "c") == items("a", "b", "out")
-        assert await responses.history("p", "r") == items("a", "b", "b", "out")
+        assert await history(responses, "r") == items("a", "b", "b", "out")
         await rows.delete("p", "c")
         await responses.add_turn(response("late"), items("x"), items("y"), "c", stored=True)
-        assert await responses.history("p", "late") == items("x", "y")
+        assert await history(responses, "late") == items("x", "y")
         assert await rows.items("p", "c") is None
 
     with_rows(tmp_path, work)
@@ -137,7 +138,7 @@ def test_deleting_takes_the_list_along_and_leaves_the_responses(tmp_path: Path) 
         assert await rows.delete("p", "c")
         assert not await rows.delete("p", "c")
         assert await rows.page("p", "c", None, 20, "asc") is None
-        assert await responses.history("p", "r") == items("x", "y")
+        assert await history(responses, "r") == items("x", "y")
         await rows.add(conversation("c"), [])
         assert await rows.items("p", "c") == []
 

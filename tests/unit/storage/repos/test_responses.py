@@ -10,6 +10,7 @@ from freehold.core.errors import Invalid, StorageFailed
 from freehold.storage.database import open_database
 from freehold.storage.repos.items import ItemRow
 from freehold.storage.repos.responses import ResponseRow, ResponseRows
+from tests.chains import history
 from tests.databases import database_url
 
 
@@ -36,12 +37,6 @@ async def add_chain(rows: ResponseRows, length: int) -> None:
     """Add responses r0 … with the items in0, out0, in1, out1 …"""
     for n in range(length):
         await rows.add(response(f"r{n}", f"r{n - 1}" if n else None), [item(f"in{n}")], [item(f"out{n}")])
-
-
-async def history(rows: ResponseRows, response_id: str) -> list[ItemRow] | None:
-    """The items of a chain, those of all its responses together."""
-    links = await rows.history("p", response_id)
-    return None if links is None else [one for link in links for one in link.items or ()]
 
 
 def turns(*numbers: int) -> list[ItemRow]:
