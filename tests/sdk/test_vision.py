@@ -37,7 +37,8 @@ def test_the_text_of_an_image_is_read(client: OpenAI) -> None:
         model="gpt-4.1-mini", input=user(ASKED, image(INVOICE)), metadata={"mine": "kept"}
     )
     answer = raw.parse()
-    assert "".join(answer.output_text.split()) == "Describethisimage.[Image,readbyOCR:Invoice4711Total128EUR]"
+    said = "".join(answer.output_text.split())
+    assert said.startswith("Describethisimage.[Image,readbyOCR:Invoice4711Total128EUR]")
     assert answer.metadata == {"mine": "kept", "freehold_vision": "ocr"}
     assert raw.headers["x-freehold-vision"] == "ocr"
     again = client.responses.create(model="gpt-4.1-mini", previous_response_id=answer.id, input="And?")

@@ -24,6 +24,8 @@ from freehold.tools.reading import Reading
 MOST = 100
 MOST_BYTES = 64_000_000
 _LONGEST_NAME = 120
+_OCR = "\n[Image, read by OCR:\n{}\n]\nAnswer from this text; it stands for the image.\n"
+"""Without the last line the small starter says of one image in ten that it cannot see it (none in 40 with it)."""
 _WORK_AT_ONCE = 8
 
 
@@ -90,7 +92,7 @@ class Media:
         if vision == "native":
             return Image(await self._reading.picture(data, detail, place))
         text = (await self._reading.ocr(data, detail, place)).strip()
-        return f"\n[Image, read by OCR:\n{text}\n]\n" if text else "\n[Image, read by OCR: it holds no text]\n"
+        return _OCR.format(text) if text else "\n[Image, read by OCR: it holds no text]\n"
 
     async def _at_url(self, url: str, place: str) -> bytes:
         if is_data_url(url):

@@ -94,6 +94,11 @@ def test_without_images_and_files_there_is_nothing_to_see() -> None:
     assert see("none") == {}
 
 
+def read(text: str) -> str:
+    """What stands for an image that says `text`."""
+    return f"\n[Image, read by OCR:\n{text}\n]\nAnswer from this text; it stands for the image.\n"
+
+
 def test_a_model_that_sees_is_given_the_picture() -> None:
     seen = see("native", CAT)
     assert isinstance(seen[CAT][0], Image)
@@ -103,7 +108,7 @@ def test_a_model_that_sees_is_given_the_picture() -> None:
 
 def test_a_model_without_eyes_is_given_the_text_in_it() -> None:
     seen = see("ocr", CAT)
-    assert seen == {CAT: ("\n[Image, read by OCR:\nFreehold\n]\n",)}
+    assert seen == {CAT: (read("Freehold"),)}
     assert read_by_ocr(seen)
     blank = InputImage(image_url=data_url(picture(), "image/png"))
     assert see("ocr", blank) == {blank: ("\n[Image, read by OCR: it holds no text]\n",)}
@@ -146,7 +151,7 @@ def test_the_outputs_of_calls_are_seen() -> None:
 def test_uploaded_files_are_those_of_the_caller_s_project() -> None:
     cat, note = InputImage(file_id="file-cat"), InputFile(file_id="file-note")
     seen = see("ocr", cat, note)
-    assert seen[cat] == ("\n[Image, read by OCR:\nCat\n]\n",)
+    assert seen[cat] == (read("Cat"),)
     assert seen[note] == ("\n[File note.txt:\nBuy milk\n]\n",)
     unknown = fault("ocr", InputFile(file_id="file-other"))
     assert (type(unknown), unknown.message) == (NotFound, "No such File object: file-other")

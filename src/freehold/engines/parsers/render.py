@@ -4,6 +4,8 @@ The notation is the one that Qwen, Hermes and many other models were trained on 
 template); written out by us, it also serves models whose template knows no tools.
 """
 
+import sys
+
 from msgspec import json
 
 from freehold.core.prompt import Call, Function, JsonFormat, Prompt, Turn
@@ -39,10 +41,19 @@ TEXT_INPUT = {
 }
 """The arguments of a custom tool that takes any text: models know JSON better than any other notation."""
 
-_THINKING = (
-    "Before you answer, think step by step between <think> and </think>: work out what is asked and how to get there. "
-    "After </think>, give only the answer."
+_THINKING = "Before you answer, think {} between <think> and </think>: {}. After </think>, give only the answer."
+_HOW = (
+    (128, ("in a few words", "what is asked, and what follows at once")),
+    (512, ("step by step", "work out what is asked and how to get there")),
+    (
+        sys.maxsize,
+        (
+            "at length",
+            "write down every step, try a second way, compare the two, and look for mistakes before you decide",
+        ),
+    ),
 )
+"""How a model that was not trained to think is told to, for budgets up to so many tokens: the more, the longer."""
 
 _RESULTS = (
     "\n\nNow answer my question from these results, in plain words. Call a function again only if something is missing."
@@ -74,7 +85,7 @@ def render(prompt: Prompt, prompted: bool = False) -> tuple[Turn, ...]:
             turns.append(Turn(turn.speaker, text, images=turn.images))
     if turns and turns[-1].call_id is not None:
         turns[-1] = Turn("user", turns[-1].text + _RESULTS, images=turns[-1].images)
-    thinking = [_THINKING] if prompt.thinking and prompted else []
+    thinking = [_thinking(prompt.thinking)] if prompt.thinking and prompted else []
     rules = [*_tools(prompt), *_format(prompt.format), *thinking]
     if rules:
         if turns and turns[0].speaker == "system":
@@ -124,6 +135,10 @@ def _signature(function: Function) -> str:
     parameters = TEXT_INPUT if function.free else function.parameters
     signature = {"name": function.name, "description": function.description or "", "parameters": parameters}
     return json.encode({"type": "function", "function": signature}).decode()
+
+
+def _thinking(budget: int) -> str:
+    return next(_THINKING.format(*how) for most, how in _HOW if budget <= most)
 
 
 def _format(wanted: JsonFormat | None) -> list[str]:

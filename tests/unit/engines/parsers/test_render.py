@@ -107,6 +107,13 @@ def test_only_models_that_were_not_trained_to_think_are_told_how(thinking: int, 
     assert any("<think>" in text for text in texts) == told
 
 
+def test_a_larger_budget_asks_for_a_longer_thought() -> None:
+    told = [rendered(HI, thinking=budget, prompted=True)[0].text for budget in (32, 128, 512, 1_024, 100_000)]
+    assert told[0] == told[1] and "in a few words" in told[0]
+    assert "step by step" in told[2]
+    assert told[3] == told[4] and "at length" in told[3]
+
+
 def test_thoughts_stand_before_what_was_said() -> None:
     said = Turn("assistant", "Yes.", thought="Hm.")
     called = Turn("assistant", "", (Call("c", "add", "{}"),), thought="Hm.")
