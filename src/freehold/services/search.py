@@ -35,6 +35,7 @@ _TOUCH_SECONDS = 60.0
 
 Place = tuple[str, int]
 """The store and number of a chunk."""
+Indexed = tuple[State, StoreIndex]
 
 
 class Rewriter(Protocol):
@@ -127,7 +128,10 @@ class Search:
         for one in queries:
             vectors = await self._vectors(states, one, ranking)
             _check_widths(indexes, vectors)
-            for place, score in (await asyncio.to_thread(_fused, indexes, one, vectors, ranking)).items():
+            near, same = await asyncio.gather(
+                asyncio.to_thread(_near, indexes, vectors), asyncio.to_thread(_same, indexes, one, ranking)
+            )
+            for place, score in _fused(near, same, ranking).items():
                 ranked[place] = max(score, ranked.get(place, 0.0))
         best = sorted(ranked.items(), key=lambda item: (-item[1], item[0]))[: max(most, RERANKED)]
         hits = await self._hits(who, best)
@@ -182,31 +186,42 @@ class Search:
         return sorted(again, key=lambda hit: -hit.score) + behind
 
 
-def _fused(
-    indexes: Iterable[tuple[State, StoreIndex]], query: str, vectors: Mapping[str, bytes], ranking: RankingOptions
-) -> dict[Place, float]:
-    """Fuse what is near in meaning with what has the same words, by rank; the best score possible is 1."""
+def _near(indexes: Iterable[Indexed], vectors: Mapping[str, bytes]) -> list[Place]:
+    """What is near the query in meaning, the nearest first."""
+    if not vectors:
+        return []
+    found = ((state, index.nearest(vectors[state.row.model], DEEPEST, state.kept)) for state, index in indexes)
+    return _best(found)
+
+
+def _same(indexes: Iterable[Indexed], query: str, ranking: RankingOptions) -> list[Place]:
+    """What has the same words as the query, the likest first."""
+    weights = ranking.hybrid_search
+    sought = terms(query) if weights is None or weights.text_weight else []
+    if not sought:
+        return []
+    return _best((state, index.matching(sought, DEEPEST, state.kept)) for state, index in indexes)
+
+
+def _best(found: Iterable[tuple[State, Ranked]]) -> list[Place]:
+    placed = [((state.row.id, number), score) for state, ranked in found for number, score in ranked]
+    return [place for place, _ in sorted(placed, key=lambda item: (-item[1], item[0]))[:DEEPEST]]
+
+
+def _fused(near: Sequence[Place], same: Sequence[Place], ranking: RankingOptions) -> dict[Place, float]:
+    """Fuse the two rankings by rank; the best score possible is 1."""
     weights = ranking.hybrid_search
     by_meaning, by_words = USUAL_WEIGHTS if weights is None else (weights.embedding_weight, weights.text_weight)
-    near: list[tuple[Place, float]] = []
-    same: list[tuple[Place, float]] = []
-    sought = terms(query) if by_words else []
-    for state, index in indexes:
-        if vectors:
-            near += _placed(state, index.nearest(vectors[state.row.model], DEEPEST, state.kept))
-        if sought:
-            same += _placed(state, index.matching(sought, DEEPEST, state.kept))
-    scores: dict[Place, float] = {}
     larger = max(by_meaning, by_words)
     most = (by_meaning / larger + by_words / larger) / (FUSION + 1)
+    scores: dict[Place, float] = {}
     for weight, found in ((by_meaning / larger, near), (by_words / larger, same)):
-        found.sort(key=lambda item: (-item[1], item[0]))
-        for rank, (place, _) in enumerate(found[:DEEPEST], start=1):
+        for rank, place in enumerate(found, start=1):
             scores[place] = scores.get(place, 0.0) + weight / (FUSION + rank) / most
     return scores
 
 
-def _check_widths(indexes: Iterable[tuple[State, StoreIndex]], vectors: Mapping[str, bytes]) -> None:
+def _check_widths(indexes: Iterable[Indexed], vectors: Mapping[str, bytes]) -> None:
     """Refuse to compare vectors of different lengths: the model behind a name is another one now."""
     for state, index in indexes:
         width = len(vectors.get(state.row.model, b"")) // 4
@@ -217,10 +232,6 @@ def _check_widths(indexes: Iterable[tuple[State, StoreIndex]], vectors: Mapping[
                 "embedding_model_changed",
                 "vector_store_id",
             )
-
-
-def _placed(state: State, ranked: Ranked) -> list[tuple[Place, float]]:
-    return [((state.row.id, number), score) for number, score in ranked]
 
 
 def _hit(passage: Passage, score: float) -> Hit:

@@ -65,8 +65,8 @@ class StoreIndex:
         vector = np.frombuffer(query, "<f4")
         found = []
         for segment in self._segments:
-            scores = segment.likenesses(vector)
-            found.append(_best(segment, scores, _wanted(segment, entries), most))
+            wanted = _wanted(segment, entries)
+            found.append(_best(segment, segment.likenesses(vector, wanted), wanted, most))
         return _merged(found, most)
 
     def matching(self, terms: Iterable[int], most: int, entries: Collection[int] | None = None) -> Ranked:

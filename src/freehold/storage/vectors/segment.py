@@ -7,6 +7,7 @@ import numpy as np
 from msgspec import Struct
 
 _TERM_BYTES = 5  # four for the term, one for its count
+_FEW = 0.1  # below this share, copying the vectors costs less than comparing all
 
 
 class ChunkVector(Struct, frozen=True):
@@ -62,9 +63,17 @@ class Segment:
         self.alive &= self.entries != entry
         self._whole = False
 
-    def likenesses(self, query: np.ndarray) -> np.ndarray:
-        """The likeness of each chunk's vector to the query's: the cosine, as both are of length 1."""
-        return np.vecdot(self._matrix, query)  # BLAS would leave its threads spinning after a product
+    def likenesses(self, query: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+        """The likeness of the wanted chunks' vectors to the query's: the cosine, as both are of length 1.
+
+        Of the others it may be anything.
+        """
+        places = np.flatnonzero(wanted)
+        if len(places) > len(wanted) * _FEW:
+            return np.vecdot(self._matrix, query)  # BLAS would leave its threads spinning after a product
+        scores = np.zeros(len(wanted), np.float32)
+        scores[places] = np.vecdot(self._matrix[places], query)
+        return scores
 
     def holding(self, term: int) -> tuple[np.ndarray, np.ndarray]:
         """The places of the chunks that hold a term, and how often each does."""

@@ -54,7 +54,7 @@ def brute(chunks: Sequence[ChunkVector], query: bytes, most: int, kept: set[int]
 
 @pytest.mark.parametrize("kept", [None, {3}, {1, 4, 7}, set[int]()])
 def test_nearest_finds_what_brute_force_finds(kept: set[int] | None) -> None:
-    chunks = random_chunks(2_000, entries=10)
+    chunks = random_chunks(2_000, entries=20)
     index = index_of(chunks[:700], chunks[700:1500], chunks[1500:])
     for query in random_chunks(20, 1, seed=2):
         found = index.nearest(query.vector, 10, kept)
