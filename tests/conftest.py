@@ -21,6 +21,12 @@ def cl100k() -> Path:
 
 
 @pytest.fixture(scope="session")
+def multilingual() -> Path:
+    """multilingual-e5-small: 74 MB."""
+    return _model("multilingual-e5-small")
+
+
+@pytest.fixture(scope="session")
 def tiny_model() -> Path:
     """Random weights: 2.8 MB."""
     return _model("tiny-random")

@@ -12,7 +12,7 @@ from freehold.config import Settings
 from freehold.core.catalog import Catalog
 from freehold.core.ids import random_id
 from freehold.core.ports import Embedder, Engine, Load, Served
-from freehold.engines.embedders import EmbedderSpec, open_embedder
+from freehold.engines.embedders import MULTILINGUAL, EmbedderSpec, open_embedder
 from freehold.engines.embedding.cl100k import Cl100k
 from freehold.engines.registry import EngineSpec, Find, open_engine
 from freehold.http.app import App
@@ -236,10 +236,10 @@ async def _engines(settings: Settings, find: Find, stack: AsyncExitStack) -> dic
 
 
 async def _embedders(settings: Settings, find: Find, stack: AsyncExitStack) -> list[Embedder]:
-    """Open the configured embedders; else, beside script engines, the script embedder, or the starter."""
+    """Open the configured embedders; else, beside script engines, the script embedder, or the starters."""
     scripted = all(spec.kind == "script" for spec in settings.engines)
-    usual = EmbedderSpec(name="embedder", kind="script" if scripted else "llama")
-    specs = settings.embedders or (usual,)
+    starters = (EmbedderSpec(name="embedder"), EmbedderSpec(name="multilingual", model=MULTILINGUAL))
+    specs = settings.embedders or ((EmbedderSpec(name="embedder", kind="script"),) if scripted else starters)
     return [await stack.enter_async_context(open_embedder(spec, find)) for spec in specs]
 
 

