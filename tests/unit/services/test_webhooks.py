@@ -145,6 +145,7 @@ def test_a_receiver_that_hangs_holds_up_nobody_else(tmp_path: Path) -> None:
                     began = time.monotonic()
                     await until(lambda: len(receiver.at("/quick")) == 1)
                     assert time.monotonic() - began < 2
+                    await until(lambda: len(receiver.at("/hang")) == PACE.for_one)
                     await asyncio.sleep(0.2)
                     assert len(receiver.at("/hang")) == PACE.for_one
 
