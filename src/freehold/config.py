@@ -7,16 +7,20 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
+from freehold.core.secret import Secret
 from freehold.engines.embedders import EmbedderSpec
 from freehold.engines.registry import EngineSpec
 from freehold.storage.blobs.access import S3Access
 
 PREFIX = "FREEHOLD__"
+LISTS = ("models", "allow", "urls", "abilities")
+"""The settings of which a variable names several, with commas between them."""
 FILE = "freehold.toml"
 AWS: Mapping[str, tuple[str, ...]] = {
     "endpoint": ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
@@ -26,6 +30,9 @@ AWS: Mapping[str, tuple[str, ...]] = {
     "session_token": ("AWS_SESSION_TOKEN",),
 }
 """The variables that stand in for settings of `[s3]` that are not set; of each, the first one counts."""
+
+
+Spec = TypeVar("Spec", EngineSpec, EmbedderSpec)
 
 
 class SettingsError(Exception):
@@ -135,14 +142,46 @@ def load(
         for key, names in AWS.items():
             bucket.setdefault(key, next((environ[name] for name in names if environ.get(name)), None))
     try:
-        return msgspec.convert(tree, Settings, strict=False)
+        settings = msgspec.convert(tree, Settings, strict=False, dec_hook=_secret)
     except msgspec.ValidationError as error:
         raise SettingsError(_explained(str(error))) from None
+    return _with_keys(settings, environ, data)
+
+
+def _secret(kind: type, value: Any) -> Any:
+    if kind is Secret and isinstance(value, str):
+        return Secret(value)
+    raise NotImplementedError(f"no setting is a {kind}")
+
+
+def _with_keys(settings: Settings, environ: Mapping[str, str], data: Path) -> Settings:
+    """Put the keys of engines and embedders in their places. Raises SettingsError, which shows none."""
+    engines = tuple(_with_key(spec, f"engines[{place}]", environ, data) for place, spec in enumerate(settings.engines))
+    embedders = tuple(
+        _with_key(spec, f"embedders[{place}]", environ, data) for place, spec in enumerate(settings.embedders)
+    )
+    return replace(settings, engines=engines, embedders=embedders)
+
+
+def _with_key(spec: Spec, place: str, environ: Mapping[str, str], data: Path) -> Spec:
+    if spec.key_env is not None:
+        if not (found := environ.get(spec.key_env)):
+            raise SettingsError(f"Wrong setting {place}.key_env: the variable {spec.key_env} is not set.")
+    elif spec.key_file is not None:
+        try:
+            found = (data / spec.key_file).read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            raise SettingsError(f"Wrong setting {place}.key_file: {spec.key_file} cannot be read.") from None
+    else:
+        return spec
+    if not found.isascii() or not found.isprintable() or " " in found:
+        raise SettingsError(f"Wrong setting {place}: what key_env or key_file holds is no key.")
+    return replace(spec, key=Secret(found))
 
 
 def _read(path: Path, wanted: bool) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        tree = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         if wanted:
             raise SettingsError(f"The configuration file {path} does not exist.") from None
@@ -151,6 +190,12 @@ def _read(path: Path, wanted: bool) -> dict[str, Any]:
         raise SettingsError(f"The configuration file {path} cannot be read: {error.strerror}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"The configuration file {path} is not valid TOML: {error}.") from None
+    for section in ("engines", "embedders"):
+        for place, entry in enumerate(entries if isinstance(entries := tree.get(section), list) else ()):
+            if isinstance(entry, dict) and "key" in entry:
+                why = "a key does not belong in this file; use key_env or key_file"
+                raise SettingsError(f"Wrong setting {section}[{place}].key: {why}.")
+    return tree
 
 
 def _numbers_as_numbers(name: str) -> list[tuple[int, str]]:
@@ -174,7 +219,7 @@ def _set(tree: dict[str, Any], name: str, value: str) -> None:
                 place.append({})
             place = place[index]
         elif last:
-            place[step] = value.split(",") if step in ("models", "allow") else value
+            place[step] = value.split(",") if step in LISTS else value
         else:
             place = place.setdefault(step, [] if following.isdecimal() else {})
         if not isinstance(place, dict | list):

@@ -10,11 +10,11 @@ from msgspec.structs import replace
 
 from freehold.config import Settings
 from freehold.core.catalog import Catalog
-from freehold.core.ids import random_id
-from freehold.core.ports import Embedder, Engine, Load, Served
+from freehold.core.ids import random_id, random_padding
+from freehold.core.ports import Changing, Embedder, Engine, Load, Served
 from freehold.engines.embedders import MULTILINGUAL, EmbedderSpec, open_embedder
 from freehold.engines.embedding.cl100k import Cl100k
-from freehold.engines.registry import EngineSpec, Find, open_engine
+from freehold.engines.registry import KEPT, EngineSpec, Find, open_engine
 from freehold.http.app import App
 from freehold.http.routes import (
     batches,
@@ -130,9 +130,9 @@ async def build(settings: Settings, data: Path, find: Find, chance: Chance | Non
     `data` is the data folder, `find` returns the weights file of a model name. Raises ValueError for settings that
     contradict each other, and what the engines and the database raise when they cannot start.
     """
-    chance = chance or Chance(random_id, time.time, lambda: random_id("")[:OBFUSCATION])
+    chance = chance or Chance(random_id, time.time, lambda: random_padding()[:OBFUSCATION])
     async with AsyncExitStack() as stack:
-        engines = await _engines(settings, find, stack)
+        engines = await _engines(settings, data, find, stack)
         opening = open_database(settings.storage.database, data, settings.storage.migrate)
         database = await stack.enter_async_context(opening)
         blobs = await open_blobs(settings.storage.blobs, data, settings.s3)
@@ -226,12 +226,13 @@ def _knowledge(
     return Knowledge(Embeddings(encoders, Cl100k(find)), stores, in_stores, search, Toolbox(search, rows.known))
 
 
-async def _engines(settings: Settings, find: Find, stack: AsyncExitStack) -> dict[str, Engine]:
+async def _engines(settings: Settings, data: Path, find: Find, stack: AsyncExitStack) -> dict[str, Engine]:
     engines: dict[str, Engine] = {}
     for spec in settings.engines:
         if spec.name in engines:
             raise ValueError(f"two engines are named {spec.name!r}; give each [[engines]] its own name")
-        engines[spec.name] = await stack.enter_async_context(open_engine(spec, find))
+        kept = replace(spec, kept=str(data / (spec.kept or KEPT)))
+        engines[spec.name] = await stack.enter_async_context(open_engine(kept, find))
     return engines
 
 
@@ -258,4 +259,9 @@ def _catalog(settings: Settings, engines: Mapping[str, Engine], encoders: Encode
     if not every:
         raise ValueError("no engine serves a model; name one with --model or in [[engines]]")
     aliases = {name: to for name, to in settings.aliases.items() if encoders.find(to) is None}
-    return Catalog(served, aliases, default=every[0])
+    catalog = Catalog(served, aliases, default=every[0])
+    for spec in settings.engines:
+        engine = engines[spec.name]
+        if isinstance(engine, Changing):
+            engine.watch(lambda spec=spec, engine=engine: catalog.renew(spec.name, _served(spec, engine)))
+    return catalog

@@ -54,7 +54,7 @@ class Snippet:
 def run(snippet: Snippet, server: Server, folder: Path) -> subprocess.CompletedProcess[str]:
     """Run a snippet in `folder` as a stranger's program: only the two variables of the SDKs point to the server."""
     place = folder / f"run-{snippet.name}"
-    place.mkdir()
+    place.mkdir(parents=True)
     program = place / snippet.name
     program.write_text(snippet.program())
     if program.suffix == ".mjs":

@@ -19,7 +19,16 @@ def freehold(*arguments: str, data: Path, **environ: str) -> subprocess.Complete
 
 
 def test_every_help_is_there(tmp_path: Path) -> None:
-    for words in ([], ["serve"], ["chat"], ["models"], ["models", "pull"], ["keys", "create"], ["doctor"]):
+    for words in (
+        [],
+        ["serve"],
+        ["chat"],
+        ["models"],
+        ["models", "pull"],
+        ["keys", "create"],
+        ["projects", "delete"],
+        ["doctor"],
+    ):
         done = freehold(*words, "--help", data=tmp_path)
         assert done.returncode == 0 and "Usage:" in done.stdout and done.stderr == ""
 

@@ -18,8 +18,12 @@ MODEL = "qwen2.5-coder-0.5b"
 
 @pytest.fixture(scope="module")
 def client(qwen05: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenAI]:
-    with running_server(tmp_path_factory.mktemp("server"), "--model", qwen05.stem, ready_seconds=120) as server:
-        yield strict_client(server).with_options(timeout=200)
+    folder = tmp_path_factory.mktemp("server")
+    with (
+        running_server(folder, "--model", qwen05.stem, ready_seconds=120) as server,
+        strict_client(server) as client,
+    ):
+        yield client.with_options(timeout=200)
 
 
 def closed(**properties: Any) -> dict[str, Any]:

@@ -13,10 +13,11 @@ import pytest
 from msgspec import json
 from msgspec.structs import replace
 
-from freehold.core.deltas import Delta, Stop, Text
+from freehold.core.deltas import Delta, Stop, Text, Thought
 from freehold.core.errors import EngineBusy, EngineFailed, Invalid, NotFound
 from freehold.core.ports import Engine
 from freehold.core.prompt import Begun, Function, JsonFormat, Prompt, Sampling, Turn
+from freehold.engines.parsers.thoughts import DOUBT, least
 from freehold.engines.registry import EngineSpec, open_engine
 
 GREEDY = Sampling(temperature=0.0, max_tokens=12)
@@ -108,6 +109,25 @@ def test_ends_by_itself_and_at_a_stop_sequence(smollm2: Path) -> None:
             cut, stop = await said(llama, prompt("Say hi.", limits))
             assert stop.reason == "stop"
             assert cut == text[: text.index(third)]
+
+    asyncio.run(main())
+
+
+def test_a_thought_that_ends_far_below_its_budget_goes_on(smollm2: Path) -> None:
+    async def main() -> None:
+        async with engine(smollm2) as llama:
+
+            async def think(budget: int) -> tuple[int, str]:
+                asked = replace(prompt("Say hi.", replace(GREEDY, max_tokens=budget + 16)), thinking=budget)
+                deltas = [delta async for delta in llama.generate(asked)]
+                assert isinstance(deltas[-1], Stop)
+                thought = "".join(delta.text for delta in deltas if isinstance(delta, Thought))
+                return deltas[-1].usage.reasoning, thought
+
+            short, long = await think(32), await think(1_024)
+            assert 0 < short[0] <= 32 and DOUBT not in short[1]
+            assert least(1_024) <= long[0] <= 1_024 and DOUBT in long[1]
+            assert not long[1].endswith(DOUBT)
 
     asyncio.run(main())
 

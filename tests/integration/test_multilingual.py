@@ -24,8 +24,10 @@ QUESTIONS = {
 def test_questions_find_answers_in_another_language(multilingual: Path, tmp_path: Path) -> None:
     config = tmp_path / "freehold.toml"
     config.write_text(f'[[embedders]]\nname = "mine"\nmodel = "{multilingual.stem}"\n')
-    with running_server(tmp_path / "server", "--config", str(config), "--engine", "script") as server:
-        client = OpenAI(base_url=server.base_url, api_key=server.key)
+    with (
+        running_server(tmp_path / "server", "--config", str(config), "--engine", "script") as server,
+        OpenAI(base_url=server.base_url, api_key=server.key) as client,
+    ):
         store = client.vector_stores.create()
         for name, text in PASSAGES.items():
             client.vector_stores.files.upload_and_poll(vector_store_id=store.id, file=(name, text.encode()))

@@ -14,8 +14,10 @@ def test_embeddings_of_an_onnx_model(tmp_path: Path) -> None:
     folder = onnx_folder(tmp_path / "words-v1")
     config = tmp_path / "freehold.toml"
     config.write_text(f'[[embedders]]\nname = "mine"\nkind = "onnx"\nmodel = "{folder}"\n')
-    with running_server(tmp_path / "server", "--config", str(config), "--engine", "script") as server:
-        client = OpenAI(base_url=server.base_url, api_key=server.key)
+    with (
+        running_server(tmp_path / "server", "--config", str(config), "--engine", "script") as server,
+        OpenAI(base_url=server.base_url, api_key=server.key) as client,
+    ):
         answer = client.embeddings.create(model="words-v1", input=["red", "blue blue", "red"])
         first, second, third = (np.array(one.embedding) for one in answer.data)
         assert (first @ third, first @ second) == (pytest.approx(1), pytest.approx(0))

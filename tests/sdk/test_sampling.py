@@ -121,7 +121,7 @@ def test_an_answer_stops_before_a_stop(client: OpenAI, stop: Any, content: str) 
     [
         {"prediction": {"type": "content", "content": "one two three"}},
         {"prediction": {"type": "content", "content": [{"type": "text", "text": "one"}]}},
-        {"service_tier": "flex"},
+        {"service_tier": "auto"},
         {"verbosity": "high"},
         {"seed": 7, "temperature": 0, "top_p": 0.5, "presence_penalty": 1.5, "frequency_penalty": -1.5},
         {"safety_identifier": "s", "user": "u", "prompt_cache_key": "k"},
@@ -136,6 +136,14 @@ def test_what_changes_nothing_here_is_taken(client: OpenAI, more: Any) -> None:
     details = completion.usage.completion_tokens_details
     assert details is not None
     assert (details.accepted_prediction_tokens, details.rejected_prediction_tokens) == (0, 0)
+
+
+def test_the_answer_says_its_tier(client: OpenAI) -> None:
+    for given, told in (("flex", "flex"), ("priority", "priority"), ("default", "default")):
+        asked: Any = given
+        completion = client.chat.completions.create(model="gpt-4.1", messages=MESSAGES, service_tier=asked)
+        response = client.responses.create(model="gpt-5", input="one", service_tier=asked)
+        assert (completion.service_tier, response.service_tier) == (told, told)
 
 
 def test_the_oldest_turns_are_left_out_where_that_is_allowed(client: OpenAI) -> None:

@@ -23,7 +23,7 @@ CONNECT_SECONDS = 2.0
 @click.command()
 @click.argument("text", nargs=-1, required=True)
 @click.option("--model", help="The model: a server's name for it, or a catalogue name or file without a server.")
-@click.option("--engine", help="The engine kind to start without a server (llama, script).")
+@click.option("--engine", help="The engine kind to start without a server (llama, openvino, script).")
 @click.option("--url", help=f"The server (default OPENAI_BASE_URL, else {LOCAL} if one runs there).")
 @click.option("--key", help="The API key for the server (default OPENAI_API_KEY).")
 @click.pass_obj

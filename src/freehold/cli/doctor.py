@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -25,6 +26,7 @@ from freehold.engines.weights.starters import LARGE, MEMORY_OF_LARGE, SMALL, sta
 from freehold.storage.state import state_of
 
 ENGINE = "xllamacpp"
+SECOND_ENGINE = "openvino-genai"
 IMPORTED_AS = {"pycryptodomex": "Cryptodome"}
 LEAST_MEMORY = 2 * 1024**3
 LEAST_DISK = 2 * 1024**3
@@ -104,7 +106,10 @@ def _engine() -> Finding:
         if "libgomp" in str(error):
             advice = "Install the OpenMP runtime: `apt-get install libgomp1`, or your system's package of that name."
         return Finding("embedded engine", False, str(error), advice)
-    return Finding("embedded engine", True, f"{ENGINE} {importlib.metadata.version(ENGINE)}")
+    told = f"{ENGINE} {importlib.metadata.version(ENGINE)}"
+    with suppress(importlib.metadata.PackageNotFoundError):
+        told += f", {SECOND_ENGINE} {importlib.metadata.version(SECOND_ENGINE)}"
+    return Finding("embedded engine", True, told)
 
 
 def _processor() -> Finding:

@@ -14,6 +14,8 @@ from freehold.engines.registry import EngineSpec, Find
 from freehold.engines.weights.folder import Folder
 from freehold.engines.weights.starters import default_name
 
+_GGUF = ("llama", "openvino")
+
 
 def chosen(settings: Settings, engine: str | None, model: str | None, rate: float | None) -> Settings:
     """Apply `--engine`, `--model` and `--script-rate` to the settings; with no engine at all, the embedded one is it.
@@ -51,7 +53,7 @@ def with_files(settings: Settings, here: Here) -> tuple[Settings, Find]:
         return name
 
     def ready(spec: EngineSpec) -> EngineSpec:
-        if spec.kind != "llama":
+        if spec.kind not in _GGUF:
             return spec
         return replace(spec, models=tuple(served(name) for name in spec.models or (_starter(here),)))
 

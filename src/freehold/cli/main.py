@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from freehold import __version__
-from freehold.cli import backup, chat, doctor, ingest, keys, migrate, models, restore, serve, worker
+from freehold.cli import backup, chat, doctor, ingest, keys, migrate, models, projects, restore, serve, worker
 from freehold.cli.context import Here
 from freehold.config import SettingsError, folders
 from freehold.core.errors import Fault
@@ -38,6 +38,7 @@ for command in (
     ingest.ingest,
     models.models,
     keys.keys,
+    projects.projects,
     migrate.migrate,
     backup.backup,
     restore.restore,

@@ -18,7 +18,7 @@ from freehold.config import load
 @click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="The data folder.")
 @click.option("--model", help="The model behind every chat name: a catalogue name, a .gguf file, owner/repo:file.gguf.")
 @click.option("--key", "keys", multiple=True, help="An API key to accept while this server runs; may be repeated.")
-@click.option("--engine", help="A configured engine's name, or a kind: llama, script.")
+@click.option("--engine", help="A configured engine's name, or a kind: llama, openvino, script.")
 @click.option("--script-rate", type=click.FloatRange(0), help="Words a second of the script engine (0: no limit).")
 def serve(
     config: Path | None,

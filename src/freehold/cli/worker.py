@@ -15,7 +15,7 @@ from freehold.config import load
 @click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="The TOML file with the settings.")
 @click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="The data folder.")
 @click.option("--model", help="The model behind every chat name, as for `freehold serve`.")
-@click.option("--engine", help="A configured engine's name, or a kind: llama, script.")
+@click.option("--engine", help="A configured engine's name, or a kind: llama, openvino, script.")
 @click.option("--script-rate", type=click.FloatRange(0), help="Words a second of the script engine (0: no limit).")
 @click.pass_obj
 def worker(

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from freehold.core.known import KNOWN, Known, without_date
 from freehold.core.ports import Served
@@ -28,9 +29,12 @@ class Catalog:
         """
         self._default = default
         self._entries: dict[str, Entry] = {}
+        self._known: dict[str, set[str]] = {}
         for engine, models in served.items():
             for model in models:
+                self._known.setdefault(engine, set()).add(model.name)
                 self._entries.setdefault(model.name, Entry(name=model.name, served=model, engine=engine))
+        self._aliases: dict[str, list[str]] = {}
         own = dict(self._entries)
         wanted = {name: default for name, known in KNOWN.items() if known.kind == "chat"} | dict(aliases)
         for name, target in wanted.items():
@@ -38,6 +42,7 @@ class Catalog:
                 raise ValueError(f"alias {name!r} means {target!r}, which no engine serves (served: {sorted(own)})")
             if name not in own:
                 entry = own[target]
+                self._aliases.setdefault(target, []).append(name)
                 self._entries[name] = Entry(name=name, served=entry.served, engine=entry.engine, known=KNOWN.get(name))
 
     def find(self, name: str) -> Entry | None:
@@ -48,6 +53,19 @@ class Catalog:
     def default(self) -> str:
         """The served name behind every chat name that has no alias of its own."""
         return self._default
+
+    def renew(self, engine: str, served: Iterable[Served]) -> None:
+        """Take what is known by now of an engine's models. One that is new gets its own name, and no others."""
+        self._known.setdefault(engine, set())
+        for model in served:
+            new = model.name not in self._known[engine]
+            if new and model.name not in self._entries:
+                self._entries[model.name] = Entry(name=model.name, served=model, engine=engine)
+            self._known[engine].add(model.name)
+            for name in (model.name, *self._aliases.get(model.name, ())):
+                entry = self._entries.get(name)
+                if entry is not None and entry.engine == engine:
+                    self._entries[name] = replace(entry, served=model)
 
     def withdraw(self, name: str) -> bool:
         """Stop answering to `name`; False when nothing answered to it."""

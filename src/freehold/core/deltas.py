@@ -6,16 +6,28 @@ from msgspec import Struct
 
 from freehold.core.items import Logprob
 
-StopReason = Literal["stop", "length"]
+StopReason = Literal["stop", "length", "content_filter"]
 
 
 class Usage(Struct, frozen=True, kw_only=True):
-    """Token counts as the engine made them. `cached` is the part of `input` that was reused, not computed again."""
+    """Token counts as the engine made them. `cached` is the part of `input` that was reused, not computed again.
+
+    `written` is the part of `input` that was kept for others to reuse; None where that is all that was not reused. Of
+    tokens that were guessed ahead, from the request's prediction, so many were `accepted` and `rejected`.
+    """
 
     input: int = 0
     cached: int = 0
     output: int = 0
     reasoning: int = 0
+    written: int | None = None
+    accepted: int = 0
+    rejected: int = 0
+
+    @property
+    def cache_write(self) -> int:
+        """The tokens of the input that were kept for others to reuse."""
+        return self.input - self.cached if self.written is None else self.written
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(
@@ -23,6 +35,9 @@ class Usage(Struct, frozen=True, kw_only=True):
             cached=self.cached + other.cached,
             output=self.output + other.output,
             reasoning=self.reasoning + other.reasoning,
+            written=None if self.written is other.written is None else self.cache_write + other.cache_write,
+            accepted=self.accepted + other.accepted,
+            rejected=self.rejected + other.rejected,
         )
 
 

@@ -10,6 +10,7 @@ Fault
 ├── Limited        a limit of the key or project is reached
 ├── EngineBusy     the engine's queue is full, or the server is draining: come back later
 ├── EngineFailed   the engine broke while it worked; the caller did nothing wrong
+│   └── RemoteFailed  that engine is a server elsewhere
 └── StorageFailed  the database or blob store cannot be used now
 
 `code` and `param` are OpenAI's; `surfaces/errors.py` alone knows the status of each.
@@ -73,6 +74,13 @@ class EngineFailed(Fault):
     """The engine broke while it worked on the request."""
 
     def __init__(self, message: str, code: str = "server_error") -> None:
+        super().__init__(message, code)
+
+
+class RemoteFailed(EngineFailed):
+    """The engine is a server elsewhere, and that broke, cannot be reached, or does not keep to its own API."""
+
+    def __init__(self, message: str, code: str = "bad_gateway") -> None:
         super().__init__(message, code)
 
 

@@ -1,7 +1,7 @@
 """The ports: what the inside asks of the outside world, as Protocols."""
 
-from collections.abc import AsyncGenerator, AsyncIterable, Sequence
-from typing import Literal, Protocol
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Sequence
+from typing import Literal, Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -20,7 +20,9 @@ class Served(Struct, frozen=True, kw_only=True):
     `backend` names the program behind it for people, e.g. `llama.cpp b11549`; `fingerprint` changes whenever answers to
     the same request with the same seed may change. `temperature` and `top_p` are used where a request names none.
     A `constrained` model can be held to a schema or a function; one with `logprobs` tells them, and takes biases.
-    `thinking` before it answers may be something that it was trained to do, or that it must be prompted to.
+    `thinking` before it answers may be something that it was trained to do, or that it must be prompted to. A `lasting`
+    one keeps prompts for 24 hours where it is asked to. What is wrong with a request to a `remote` one may be known
+    only when it answers.
     """
 
     name: str
@@ -33,6 +35,8 @@ class Served(Struct, frozen=True, kw_only=True):
     vision: Vision = "none"
     constrained: bool = False
     logprobs: bool = False
+    lasting: bool = False
+    remote: bool = False
     thinking: Literal["none", "prompted", "trained"] = "none"
     temperature: float = 1.0
     top_p: float = 1.0
@@ -78,8 +82,18 @@ class Engine(Generating, Protocol):
         """Check that the prompt can be answered and return it with its tokens filled in.
 
         Raises Invalid (`context_length_exceeded`) when the prompt does not fit the model's context, EngineBusy when the
-        queue is full, EngineFailed when the engine is down. Nothing is reserved.
+        queue is full, EngineFailed when the engine is down, Unsupported for `counted` where it cannot count. Nothing is
+        reserved.
         """
+        ...
+
+
+@runtime_checkable
+class Changing(Protocol):
+    """An engine whose models may become known, or better known, while it is open."""
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Have `changed` called whenever `models` says something else than before."""
         ...
 
 

@@ -9,6 +9,9 @@ from freehold.core.items import Given, InputFile, InputImage, Item
 
 Speaker = Literal["system", "user", "assistant", "tool"]
 ChoiceMode = Literal["none", "auto", "required"]
+Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+Tier = Literal["flex", "default", "priority"]
+"""Who goes first where several wait for an engine: the last of these."""
 
 
 class Sampling(Struct, frozen=True, kw_only=True):
@@ -108,6 +111,21 @@ class Begun(Struct, frozen=True, kw_only=True):
 NOTHING = Begun()
 
 
+class Caching(Struct, frozen=True, kw_only=True):
+    """What an engine may reuse of the prompts that it has read: of those of the same `owner`, a project, and no other.
+
+    A `family` names prompts that begin alike, so that they are kept together. A `lasting` one is kept for 24 hours,
+    also where the server is started again meanwhile.
+    """
+
+    owner: str = ""
+    family: str | None = None
+    lasting: bool = False
+
+
+UNKEPT = Caching()
+
+
 Raw = str | tuple[int, ...]
 """A text that is continued as it is, or its tokens."""
 
@@ -120,7 +138,10 @@ class Prompt(Struct, frozen=True, kw_only=True):
     before it answers; None leaves that to the model. Where there is a `raw` text, the model goes on with it as it is,
     without turns, and up to the `suffix` where there is one; tokens given as `raw` are text once they are admitted.
     What was `begun` is part of the answer: it counts in usage and in limits, and is not given out again. One of a
-    `batch` waits until the engine has nothing better to do.
+    `batch` waits until the engine has nothing better to do; of the others, those of a higher `tier` go first, and the
+    projects (`caching.owner`) of a tier take turns. `predicted` is what much of the answer is expected to be. `effort`
+    is what the request itself says of thinking, for engines that are told it by name. With `counted`, its
+    tokens are needed before it is answered; else they may be left out where counting costs a trip.
     """
 
     model: str
@@ -136,10 +157,14 @@ class Prompt(Struct, frozen=True, kw_only=True):
     tokens: tuple[int, ...] = ()
     begun: Begun = NOTHING
     batch: bool = False
+    tier: Tier = "default"
+    caching: Caching = UNKEPT
+    predicted: str = ""
+    effort: Effort | None = None
+    counted: bool = False
 
 
 Summary = Literal["auto", "concise", "detailed"]
-Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 Verbosity = Literal["low", "medium", "high"]
 
 
@@ -189,6 +214,7 @@ class Ask(Struct, frozen=True, kw_only=True):
     the conversation does not fit the model's context; over `compact_at` tokens, it is compacted before it is answered.
     `before` was said after `previous` and is stored nowhere. With `warm`, the model only reads, and says nothing.
     `places` are where in the request the images and files of `items` stand. With `batch`, nobody waits for the answer.
+    `tier`, `caching` and `predicted` are those of its prompts. With `count`, nothing but its tokens is wanted.
     """
 
     model: str | None
@@ -215,3 +241,7 @@ class Ask(Struct, frozen=True, kw_only=True):
     keep: bool = False
     warm: bool = False
     batch: bool = False
+    tier: Tier = "default"
+    caching: Caching = UNKEPT
+    predicted: str = ""
+    count: bool = False

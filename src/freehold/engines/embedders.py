@@ -9,11 +9,13 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from freehold.core.ports import Embedder
+from freehold.core.secret import Secret
 from freehold.engines.registry import Find
 
 GROUP = "freehold.embedders"
 BUILT_IN: Mapping[str, str] = {
     "llama": "freehold.engines.embedding.llama:open_llama",
+    "remote": "freehold.engines.remote.embedder:open_remote",
     "onnx": "freehold.engines.embedding.onnx:open_onnx",
     "script": "freehold.engines.embedding.script:open_script",
 }
@@ -28,6 +30,9 @@ class EmbedderSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     `model` is a starter's name, a model file (GGUF for `llama`, the folder of an ONNX model for `onnx`) or
     owner/repo:file.gguf. `context` is the most tokens of one input (default: what the model was trained for). `threads`
     compute (default: as many as there are cores). `queue` is how many requests wait.
+
+    The rest is for embedders elsewhere: their `url`, their `key`, which is what the variable `key_env` or the file
+    `key_file` holds, and how many numbers their vectors have (`dimensions`; default: they are asked).
     """
 
     name: Annotated[str, Meta(min_length=1)]
@@ -36,6 +41,11 @@ class EmbedderSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     context: Annotated[int, Meta(ge=16)] | None = None
     threads: Annotated[int, Meta(ge=1, le=1024)] | None = None
     queue: Annotated[int, Meta(ge=0)] = 256
+    url: str | None = None
+    key_env: str | None = None
+    key_file: str | None = None
+    key: Secret | None = None
+    dimensions: Annotated[int, Meta(ge=1, le=65536)] | None = None
 
 
 Factory = Callable[[EmbedderSpec, Find], AbstractAsyncContextManager[Embedder]]

@@ -5,20 +5,29 @@ from contextlib import AbstractAsyncContextManager
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
 from freehold.core.ports import Engine, Vision
+from freehold.core.secret import Secret
 
 GROUP = "freehold.engines"
 BUILT_IN: Mapping[str, str] = {
     "llama": "freehold.engines.llama.engine:open_llama",
+    "openvino": "freehold.engines.openvino.engine:open_openvino",
+    "remote": "freehold.engines.remote.engine:open_remote",
     "script": "freehold.engines.script:open_script",
 }
 
+KEPT = "kept"
+"""The folder, within that of the data, for what engines keep of prompts for 24 hours."""
+
 Find = Callable[[str], Path]
 """Returns the weights file of a model name; it may block for long, to download them."""
+
+DialectName = Literal["vllm", "sglang", "llama-server", "ollama", "freehold", "openai", "plain"]
+AbilityName = Literal["schema", "logprobs", "reasoning"]
 
 
 class EngineSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -28,16 +37,22 @@ class EngineSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     and answer together (default: what the model was trained for, at most 32768). `pool` is the tokens of memory that
     the running requests share (default: room for `slots` full answers, at most 32768, at least `context`). `threads`
     compute one token of an answer (default: one less than the cores). `rate` is for scripts: words a second, 0 for as
-    fast as it can. `url` is for engines elsewhere. `vision` says how the models see (default: by themselves where they
+    fast as it can. `vision` says how the models see (default: by themselves where they
     have a projector, else by OCR where that is installed). `projector` is the file of the model's projector (default:
-    the one `mmproj*.gguf` in the folder of a model that is alone there).
+    the one `mmproj*.gguf` in the folder of a model that is alone there). What was read of prompts is kept in `cache_mb`
+    megabytes of memory, and in `kept_mb` megabytes of the folder `kept` where it is to last for 24 hours. With
+    `shared_prefixes`, an engine of kind `openvino` reuses what it has read of prompts for all projects alike.
+
+    The rest is for engines elsewhere: their `url`, or the `urls` of several that serve the same models; their `key`,
+    which is what the variable `key_env` or the file `key_file` holds. `dialect` and `abilities` say what they are and
+    can (default: they are asked). `connect_seconds`, `first_seconds` and `silent_seconds` are how long they may take to
+    take a connection, to begin an answer, and between two pieces of it.
     """
 
     name: Annotated[str, Meta(min_length=1)]
     kind: str = "llama"
     models: tuple[Annotated[str, Meta(min_length=1)], ...] = ()
-    url: str | None = None
-    slots: Annotated[int, Meta(ge=1, le=256)] = 8
+    slots: Annotated[int, Meta(ge=1, le=4096)] = 8
     queue: Annotated[int, Meta(ge=0)] = 256
     context: Annotated[int, Meta(ge=64)] | None = None
     pool: Annotated[int, Meta(ge=64)] | None = None
@@ -45,6 +60,20 @@ class EngineSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     rate: Annotated[float, Meta(ge=0)] = 0.0
     vision: Vision | None = None
     projector: str | None = None
+    cache_mb: Annotated[int, Meta(ge=1)] = 512
+    kept: str | None = None
+    kept_mb: Annotated[int, Meta(ge=1)] = 4096
+    shared_prefixes: bool = False
+    url: str | None = None
+    urls: tuple[Annotated[str, Meta(min_length=1)], ...] = ()
+    key_env: str | None = None
+    key_file: str | None = None
+    key: Secret | None = None
+    dialect: DialectName | None = None
+    abilities: tuple[AbilityName, ...] | None = None
+    connect_seconds: Annotated[float, Meta(gt=0)] = 10.0
+    first_seconds: Annotated[float, Meta(gt=0)] = 300.0
+    silent_seconds: Annotated[float, Meta(gt=0)] = 120.0
 
 
 Factory = Callable[[EngineSpec, Find], AbstractAsyncContextManager[Engine]]

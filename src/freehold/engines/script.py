@@ -15,7 +15,7 @@ from freehold.core.errors import EngineFailed, Invalid, Unsupported
 from freehold.core.items import Logprob, TopLogprob
 from freehold.core.ports import Engine, Load, Served
 from freehold.core.prompt import Begun, Call, Prompt, Sampling
-from freehold.engines.gate import Gate
+from freehold.engines.gate import Gate, claim_of
 from freehold.engines.registry import EngineSpec, Find
 
 CONTEXT = 32_768
@@ -79,7 +79,7 @@ class ScriptEngine:
 
         Raises Invalid when they exceed the context, Unsupported for biases and suffixes.
         """
-        self._gate.check(prompt.batch)
+        self._gate.check(claim_of(prompt))
         if prompt.sampling.logit_bias:
             raise Unsupported("Unsupported parameter: 'logit_bias' is not supported with this model.", "logit_bias")
         if prompt.suffix is not None:
@@ -99,7 +99,7 @@ class ScriptEngine:
         """Yield a delta a word, then Stop; raises EngineBusy before the first one, EngineFailed where told to crash."""
         if not prompt.tokens:
             prompt = await self.admit(prompt)
-        async with self._gate.enter(batch=prompt.batch) as place:
+        async with self._gate.enter(claim=claim_of(prompt)) as place:
             place.begin()
             said, usage, reason = _plan(prompt)
             said = _rest(said, prompt.begun)

@@ -91,6 +91,10 @@ class App:
             await response(scope, receive, send)
         except ClientGone:
             return None
+        except Fault as fault:  # of a stream, before its first frame
+            refused = errors.answer(fault)
+            refused.raw_headers += _headers(request_id, started, who)
+            await refused(scope, receive, send)
 
     async def _connect(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand a WebSocket to its handler; what is wrong before that is an HTTP answer, as for any request."""

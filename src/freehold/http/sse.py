@@ -5,8 +5,8 @@ for nobody. Both are one thing here: a watcher that cancels the working task whe
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterable, Mapping
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Iterable, Iterator, Mapping
+from contextlib import aclosing, contextmanager
 from typing import TypeVar
 
 from starlette.responses import Response
@@ -16,9 +16,12 @@ from freehold.http.body import ClientGone
 
 T = TypeVar("T")
 
+SOON_SECONDS = 0.05
+"""Work that is done so soon is not watched: the watcher would cost more than what it may save."""
 
-@asynccontextmanager
-async def while_connected(receive: Receive) -> AsyncIterator[None]:
+
+@contextmanager
+def while_connected(receive: Receive) -> Iterator[None]:
     """Cancel the block when the client closes its connection. Raises ClientGone instead of the cancellation."""
     task = asyncio.current_task()
     if task is None:
@@ -32,7 +35,12 @@ async def while_connected(receive: Receive) -> AsyncIterator[None]:
         gone = True
         task.cancel()
 
-    watcher = asyncio.ensure_future(watch())
+    def begin() -> None:
+        nonlocal watcher
+        watcher = asyncio.ensure_future(watch())
+
+    watcher: asyncio.Task[None] | None = None
+    later = task.get_loop().call_later(SOON_SECONDS, begin)
     try:
         yield
     except asyncio.CancelledError:
@@ -41,12 +49,14 @@ async def while_connected(receive: Receive) -> AsyncIterator[None]:
         task.uncancel()
         raise ClientGone from None
     finally:
-        watcher.cancel()
+        later.cancel()
+        if watcher is not None:
+            watcher.cancel()
 
 
 async def unless_gone(receive: Receive, work: Awaitable[T]) -> T:
     """Await `work`, cancelled when the client closes its connection. Raises ClientGone then."""
-    async with while_connected(receive):
+    with while_connected(receive):
         return await work
 
 
@@ -68,12 +78,18 @@ class EventStream(Response):
         self.raw_headers = [(name, value) for name, value in self.raw_headers if name != b"content-length"]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the frames as they come; stop, and stop what makes them, when the client goes away."""
-        async with aclosing(self._frames) as frames, while_connected(receive):
-            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-            async for frame in frames:
-                await send({"type": "http.response.body", "body": frame, "more_body": True})
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        """Send the frames as they come; stop, and stop what makes them, when the client goes away.
+
+        Raises the fault that is met before the first frame: nothing was sent then.
+        """
+        async with aclosing(self._frames) as frames:
+            with while_connected(receive):
+                first = await anext(frames, b"")
+                await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+                await send({"type": "http.response.body", "body": first, "more_body": True})
+                async for frame in frames:
+                    await send({"type": "http.response.body", "body": frame, "more_body": True})
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def each(frames: Iterable[bytes]) -> AsyncGenerator[bytes, None]:

@@ -74,4 +74,6 @@ async def run(
 def _ended(stop: Stop) -> Ended:
     if stop.reason == "length":
         return Ended(status="incomplete", usage=stop.usage, reason="max_output_tokens")
+    if stop.reason == "content_filter":
+        return Ended(status="incomplete", usage=stop.usage, reason="content_filter")
     return Ended(status="completed", usage=stop.usage)

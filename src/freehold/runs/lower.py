@@ -85,12 +85,26 @@ def lower(
         format=ask.format,
         thinking=thinking,
         batch=ask.batch,
+        tier=ask.tier,
+        caching=ask.caching,
+        predicted=ask.predicted,
+        effort=ask.thoughts.effort,
+        counted=ask.count or ask.truncate or bool(ask.compact_at),
     )
 
 
 def lower_raw(ask: Ask, raw: Raw, model: str) -> Prompt:
     """Return the prompt for one of the ask's raw texts; `model` is the served model's name."""
-    return Prompt(model=model, turns=(), raw=raw, suffix=ask.suffix, sampling=ask.sampling, batch=ask.batch)
+    return Prompt(
+        model=model,
+        turns=(),
+        raw=raw,
+        suffix=ask.suffix,
+        sampling=ask.sampling,
+        batch=ask.batch,
+        tier=ask.tier,
+        caching=ask.caching,
+    )
 
 
 def _turn(item: Item, seen: Seen) -> Turn:

@@ -79,6 +79,7 @@ class Admission:
         Raises Invalid, Unsupported or NotFound for the caller's faults, EngineBusy when the engine's queue is full and
         EngineFailed when it is down.
         """
+        ask = replace(ask, caching=replace(ask.caching, owner=who.project))
         if ask.template is not None:
             ask = await self._prompts.fill(who, ask, ask.template)
         entry = self._find(surface, ask)
@@ -94,6 +95,10 @@ class Admission:
         except Invalid as fault:
             named = {None: surface.conversation, "input": surface.conversation, "format": surface.format}
             fault.param = named.get(fault.param, fault.param)
+            raise
+        except Unsupported as fault:
+            if fault.param == "counted":
+                fault.param = "truncation" if ask.truncate else "context_management" if ask.compact_at else "model"
             raise
 
     def load(self, model: str | None) -> Load | None:
@@ -219,6 +224,12 @@ def _check(entry: Entry, surface: Surface[Any], ask: Ask) -> None:
         raise Unsupported(f"The model behind `{entry.name}` cannot be made to call a function.", "tool_choice")
     if any(one.free in ("lark", "regex") for one in ask.functions) and not served.constrained:
         raise Unsupported(f"The model behind `{entry.name}` cannot be held to a grammar.", "tools")
+    if ask.caching.lasting and not served.lasting:
+        raise Unsupported(
+            f'The model behind `{entry.name}` does not keep prompts for 24 hours: use "in_memory".',
+            "prompt_cache_retention",
+            "unsupported_value",
+        )
     if ask.sampling.logprobs is not None and not served.logprobs:
         raise Unsupported(f"The model behind `{entry.name}` does not tell log-probabilities.", surface.logprobs)
 

@@ -70,13 +70,22 @@ class Answer:
     ocr: bool = False
 
     async def frames(self) -> AsyncGenerator[bytes, None]:
-        """Yield the stream's bytes, frame by frame. Closing the generator stops the engine."""
+        """Yield the stream's bytes, frame by frame. Closing the generator stops the engine.
+
+        Where the engine is a server elsewhere, raises the fault that it ends with before it has said anything.
+        """
         frame = self.surface.frame
         with self.running.track(self):
-            for one in self.projection.start():
-                yield frame(one)
             async with aclosing(self.events) as events:
+                waiting = self.served.remote
+                for one in () if waiting else self.projection.start():
+                    yield frame(one)
                 async for event in events:
+                    if waiting:
+                        waiting = False
+                        await self._check_first(event)
+                        for one in self.projection.start():
+                            yield frame(one)
                     frames = self.projection.push(event)
                     if isinstance(event, Ended):
                         frames, _ = await self._settle(event, frames)
@@ -99,6 +108,12 @@ class Answer:
         if error is not None:
             raise error
         return msgspec.json.encode(self.projection.result())
+
+    async def _check_first(self, event: Event) -> None:
+        """Raise the fault of a run that ended with it before anything else."""
+        if isinstance(event, Ended) and event.error is not None:
+            _, error = await self._settle(event, self.projection.push(event))
+            raise error or event.error
 
     async def _settle(self, event: Ended, frames: Iterable[Any]) -> tuple[Iterable[Any], Fault | None]:
         """Store what is to be kept; return the last frames and the fault that the run, or the storing, ended with."""
@@ -185,7 +200,7 @@ class Answering:
 
     async def count(self, who: Principal, surface: Surface[Any], ask: Ask) -> int:
         """Return how many tokens the model would read. Raises what `prepare` raises."""
-        return len((await self._admission.admit(who, surface, ask)).prompt.tokens)
+        return len((await self._admission.admit(who, surface, replace(ask, count=True))).prompt.tokens)
 
     def _events(self, who: Principal, admitted: Admitted, earlier: Earlier) -> AsyncGenerator[Event, None]:
         ask, mint = admitted.ask, self._chance.mint
@@ -234,7 +249,7 @@ class Answering:
     def _compacted(
         self, who: Principal, admitted: Admitted, stopped: Callable[[], bool], conclude: Conclude
     ) -> AsyncGenerator[Event, None]:
-        item_id, engine = self._chance.mint("cmp_"), admitted.engine
+        item_id, engine, ask = self._chance.mint("cmp_"), admitted.engine, admitted.ask
 
         async def go_on(items: Sequence[Item]) -> AsyncGenerator[Event, None]:
             prompt = await self._admission.prompt(admitted, items)
@@ -243,7 +258,7 @@ class Answering:
 
         return answer_compacted(
             item_id,
-            partial(compact, admitted.items, engine, admitted.entry.served, stopped),
+            partial(compact, admitted.items, engine, admitted.entry.served, stopped, ask.caching),
             partial(self._recall.seal_compaction, who, item_id),
             shortened(admitted.items),
             go_on,
@@ -253,7 +268,8 @@ class Answering:
         """Return what to send instead of a conversation: one item. Raises what `prepare` raises."""
         admitted = await self._admission.admit(who, surface, replace(ask, compact_at=0))
         chance = self._chance
-        summary = await compact((*admitted.items, _NOTHING), admitted.engine, admitted.entry.served)
+        items, served = (*admitted.items, _NOTHING), admitted.entry.served
+        summary = await compact(items, admitted.engine, served, caching=admitted.ask.caching)
         compaction = self._recall.seal_compaction(who, chance.mint("cmp_"), summary.items[:-1])
         return Compacted(
             id=chance.mint("resp_"),

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 
+from msgspec.structs import replace
+
 from freehold.core.deltas import Usage
 from freehold.core.events import Chosen, Ended, Event
 
@@ -59,5 +61,5 @@ def _together(ends: Mapping[int, Ended], choices: int) -> Usage:
     for number, end in ends.items():
         usage, before = end.usage, read.get(number // choices, Usage())
         read[number // choices] = Usage(input=usage.input, cached=max(before.cached, usage.cached))
-        written += Usage(output=usage.output, reasoning=usage.reasoning)
+        written += replace(usage, input=0, cached=0, written=None)
     return sum(read.values(), written)

@@ -30,7 +30,7 @@ from freehold.core.items import (
     Refusal,
 )
 from freehold.core.ports import Engine, Served
-from freehold.core.prompt import Prompt, Sampling, Turn
+from freehold.core.prompt import UNKEPT, Caching, Prompt, Sampling, Turn
 
 _ASKED = (
     "Below is a part of a conversation. Write notes from which somebody else can carry it on: who the user is, what "
@@ -53,11 +53,16 @@ class Summary(Struct, frozen=True):
 
 
 async def compact(
-    items: Sequence[Item], engine: Engine, served: Served, stopped: Callable[[], bool] = lambda: False
+    items: Sequence[Item],
+    engine: Engine,
+    served: Served,
+    stopped: Callable[[], bool] = lambda: False,
+    caching: Caching = UNKEPT,
 ) -> Summary:
     """Return what stands for `items`. The items from the user's last message on are kept as they are.
 
-    `stopped` is asked now and then; once it says yes, the rest is left out. Raises what the engine raises.
+    `stopped` is asked now and then; once it says yes, the rest is left out. `caching` says whose they are. Raises
+    what the engine raises.
     """
     last = max((place for place, item in enumerate(items) if _is_user(item)), default=len(items))
     before, tail = items[:last], items[last:]
@@ -72,6 +77,7 @@ async def compact(
             model=served.name,
             turns=(Turn("user", _ASKED.format(part=part)),),
             sampling=Sampling(temperature=0.0, max_tokens=_SUMMARY_TOKENS),
+            caching=caching,
         )
         async with aclosing(engine.generate(await engine.admit(prompt))) as deltas:
             text, cost = await _collected(deltas)

@@ -12,7 +12,7 @@ from freehold.core.errors import Fault
 from freehold.core.items import Logprob
 from freehold.core.ports import Engine
 from freehold.core.principal import Principal
-from freehold.core.prompt import Prompt, Sampling, Turn
+from freehold.core.prompt import Caching, Prompt, Sampling, Turn
 
 _log = logging.getLogger(__name__)
 _AT_ONCE = 4
@@ -49,7 +49,7 @@ class ChatReranker:
             )
             sampling = Sampling(temperature=0.0, max_tokens=1, logprobs=_ALTERNATIVES)
             async with places:
-                return _certainty(await _said(self._engines[entry.engine], entry, turns, sampling))
+                return _certainty(await _said(self._engines[entry.engine], entry, who, turns, sampling))
 
         tasks: list[asyncio.Task[float | None]] = []
         try:
@@ -76,17 +76,19 @@ class ChatRewriter:
             return query
         sampling = Sampling(temperature=0.0, max_tokens=48)
         try:
-            pieces = await _said(
-                self._engines[entry.engine], entry, (Turn("system", _WRITE), Turn("user", query)), sampling
-            )
+            turns = (Turn("system", _WRITE), Turn("user", query))
+            pieces = await _said(self._engines[entry.engine], entry, who, turns, sampling)
         except Fault as fault:
             _log.warning("a query was not rewritten: %s", fault)
             return query
         return " ".join("".join(piece.text for piece in pieces).split()).strip("\"'`") or query
 
 
-async def _said(engine: Engine, entry: Entry, turns: tuple[Turn, ...], sampling: Sampling) -> list[Text]:
-    prompt = await engine.admit(Prompt(model=entry.served.name, turns=turns, sampling=sampling))
+async def _said(
+    engine: Engine, entry: Entry, who: Principal, turns: tuple[Turn, ...], sampling: Sampling
+) -> list[Text]:
+    caching = Caching(owner=who.project)
+    prompt = await engine.admit(Prompt(model=entry.served.name, turns=turns, sampling=sampling, caching=caching))
     async with aclosing(engine.generate(prompt)) as deltas:
         return [delta async for delta in deltas if isinstance(delta, Text)]
 

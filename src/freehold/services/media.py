@@ -48,6 +48,8 @@ class Media:
         names the place, Unsupported for images where the model does not see, EngineBusy when too much waits to be read.
         """
         parts = list(dict.fromkeys(_media(items)))
+        if not parts:
+            return {}
         if len(parts) > MOST:
             raise Invalid(f"The conversation holds {len(parts)} images and files; at most {MOST} are read.")
         at_once = asyncio.Semaphore(_WORK_AT_ONCE)

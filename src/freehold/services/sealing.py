@@ -6,8 +6,8 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Iterator, Sequence
+from typing import Any
 
-from Cryptodome.Cipher import AES
 from msgspec import json
 from msgspec.structs import replace
 
@@ -32,8 +32,7 @@ class Seals:
     def seal(self, project: str, what: str, text: str) -> str:
         """Return the text sealed, as URL-safe base64. `what` is e.g. `reasoning`."""
         nonce = secrets.token_bytes(_NONCE)
-        cipher = AES.new(self._key, AES.MODE_GCM, nonce=nonce, mac_len=_TAG)
-        cipher.update(_bound(project, what))
+        cipher = self._cipher(nonce, project, what)
         sealed, tag = cipher.encrypt_and_digest(text.encode())
         return base64.urlsafe_b64encode(_VERSION + nonce + tag + sealed).decode()
 
@@ -45,8 +44,7 @@ class Seals:
             if written != sealed or raw[:1] != _VERSION or len(raw) < 1 + _NONCE + _TAG:
                 raise ValueError("no seal of ours")
             nonce, tag = raw[1 : 1 + _NONCE], raw[1 + _NONCE : 1 + _NONCE + _TAG]
-            cipher = AES.new(self._key, AES.MODE_GCM, nonce=nonce, mac_len=_TAG)
-            cipher.update(_bound(project, what))
+            cipher = self._cipher(nonce, project, what)
             return cipher.decrypt_and_verify(raw[1 + _NONCE + _TAG :], tag).decode()
         except (ValueError, binascii.Error):
             raise Invalid(
@@ -55,6 +53,13 @@ class Seals:
                 "invalid_encrypted_content",
                 param,
             ) from None
+
+    def _cipher(self, nonce: bytes, project: str, what: str) -> Any:
+        from Cryptodome.Cipher import AES  # noqa: PLC0415  slow, and most servers never seal
+
+        cipher = AES.new(self._key, AES.MODE_GCM, nonce=nonce, mac_len=_TAG)
+        cipher.update(_bound(project, what))
+        return cipher
 
     def seal_thought(self, project: str, thought: Reasoning) -> Reasoning:
         """Return a thought that also carries itself encrypted."""

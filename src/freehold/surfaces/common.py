@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from freehold.core.errors import Invalid, Unsupported
+from freehold.core.prompt import Caching, Tier
 
 Temperature = Annotated[float, Meta(ge=0, le=2)]
 TopP = Annotated[float, Meta(ge=0, le=1)]
@@ -18,6 +19,7 @@ Metadata = Annotated[
 ]
 
 _LONGEST_TOKEN_ID = 9
+_TIERS: Mapping[str, Tier] = {"flex": "flex", "priority": "priority", "fast": "priority", "ultrafast": "priority"}
 
 OBFUSCATION = 16
 """Deltas are padded to a multiple of this many characters, so that their sizes tell nothing of the text."""
@@ -46,6 +48,16 @@ def refuse_stream_options(stream: bool | None, options: object | None) -> None:
         raise Invalid(
             "The 'stream_options' parameter is only allowed when 'stream' is enabled.", None, "stream_options"
         )
+
+
+def tier_of(given: str | None) -> Tier:
+    """The tier in which a request with this `service_tier` is answered; the answer tells it."""
+    return _TIERS.get(given or "", "default")
+
+
+def caching_of(key: str | None, retention: str | None) -> Caching:
+    """What `prompt_cache_key` and `prompt_cache_retention` ask for."""
+    return Caching(family=key, lasting=retention == "24h")
 
 
 def biases(given: Mapping[str, Bias]) -> dict[int, float]:

@@ -17,6 +17,7 @@ STATUS: Mapping[type[Fault], int] = {
     errors.Limited: 429,
     errors.EngineBusy: 503,
     errors.EngineFailed: 500,
+    errors.RemoteFailed: 502,
     errors.StorageFailed: 503,
 }
 

@@ -1,12 +1,19 @@
 """The gate: order, bounds, and what a cancelled waiter leaves behind."""
 
 import asyncio
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from freehold.core.errors import EngineBusy
 from freehold.core.ports import Load
-from freehold.engines.gate import PASSES, Gate, Place
+from freehold.core.prompt import Tier
+from freehold.engines.gate import PASSES, Claim, Gate, Place
+
+BATCH = Claim(batch=True)
+TIERS = st.sampled_from(["priority", "default", "flex", None])
 
 
 class Clock:
@@ -161,7 +168,7 @@ def test_releasing_twice_frees_one_place() -> None:
 
 async def entered(gate: Gate, tokens: int = 0) -> Place | None:
     """The place of a batch request that has read its prompt; None where it would have to wait."""
-    waiter = asyncio.create_task(gate.acquire(tokens, batch=True))
+    waiter = asyncio.create_task(gate.acquire(tokens, BATCH))
     await settle()
     if not waiter.done():
         waiter.cancel()
@@ -185,7 +192,7 @@ def test_batch_requests_leave_a_slot_free() -> None:
 def test_a_batch_request_has_the_only_slot_when_nobody_else_wants_it() -> None:
     async def main() -> None:
         gate = Gate(slots=1, queue=10)
-        place = await gate.acquire(batch=True)
+        place = await gate.acquire(claim=BATCH)
         assert await entered(gate) is None
         interactive = asyncio.create_task(gate.acquire())
         await settle()
@@ -201,7 +208,7 @@ def test_who_waits_interactively_goes_first() -> None:
         gate, order = Gate(slots=1, queue=10), []
 
         async def visit(name: str, batch: bool) -> None:
-            async with gate.enter(batch=batch):
+            async with gate.enter(claim=Claim(batch=batch)):
                 order.append(name)
                 await settle()
 
@@ -222,7 +229,7 @@ def test_a_batch_request_is_passed_a_number_of_times_and_no_more() -> None:
         gate, order = Gate(slots=1, queue=1_000), []
 
         async def visit(batch: bool) -> None:
-            async with gate.enter(batch=batch):
+            async with gate.enter(claim=Claim(batch=batch)):
                 order.append(batch)
 
         place = await gate.acquire()
@@ -241,7 +248,7 @@ def test_where_the_line_never_ends_one_batch_request_runs_at_a_time() -> None:
     async def main() -> None:
         gate = Gate(slots=2, queue=1_000)
         first, second = await gate.acquire(), await gate.acquire()
-        batches = [asyncio.create_task(gate.acquire(batch=True)) for _ in range(2)]
+        batches = [asyncio.create_task(gate.acquire(claim=BATCH)) for _ in range(2)]
         line = [asyncio.create_task(gate.acquire()) for _ in range(4 * PASSES)]
         await settle()
         first.release()
@@ -275,7 +282,7 @@ def test_batch_requests_leave_a_share_of_the_pool_free_unless_they_are_alone() -
 def test_batch_requests_read_their_prompts_one_after_the_other() -> None:
     async def main() -> None:
         gate = Gate(slots=8, queue=10)
-        tasks = [asyncio.create_task(gate.acquire(batch=True)) for _ in range(3)]
+        tasks = [asyncio.create_task(gate.acquire(claim=BATCH)) for _ in range(3)]
         await settle()
         assert [task.done() for task in tasks] == [True, False, False]
         async with asyncio.timeout(1):
@@ -297,10 +304,10 @@ def test_the_lines_are_full_each_for_itself() -> None:
     async def main() -> None:
         gate = Gate(slots=1, queue=1)
         place = await gate.acquire()
-        waiting = asyncio.create_task(gate.acquire(batch=True))
+        waiting = asyncio.create_task(gate.acquire(claim=BATCH))
         await settle()
         with pytest.raises(EngineBusy):
-            gate.check(batch=True)
+            gate.check(BATCH)
         gate.check()
         interactive = asyncio.create_task(gate.acquire())
         await settle()
@@ -318,7 +325,7 @@ def test_a_cancelled_batch_waiter_holds_nobody_up() -> None:
     async def main() -> None:
         gate = Gate(slots=1, queue=10)
         first = await gate.acquire()
-        second, third = (asyncio.create_task(gate.acquire(batch=True)) for _ in range(2))
+        second, third = (asyncio.create_task(gate.acquire(claim=BATCH)) for _ in range(2))
         await settle()
         first.release()
         second.cancel()
@@ -326,5 +333,163 @@ def test_a_cancelled_batch_waiter_holds_nobody_up() -> None:
         assert second.cancelled()
         assert gate.load.running == 0
         assert await entered(gate) is not None
+
+    asyncio.run(main())
+
+
+async def visiting(gate: Gate, order: list[str], name: str, claim: Claim) -> None:
+    async with gate.enter(claim=claim):
+        order.append(name)
+        await settle()
+
+
+def test_a_higher_tier_goes_first() -> None:
+    async def main() -> None:
+        gate, order = Gate(slots=1, queue=10), list[str]()
+        place = await gate.acquire()
+        tiers: list[Tier] = ["flex", "default", "priority", "flex", "priority"]
+        claims = [("batch", BATCH), *((tier, Claim(tier=tier)) for tier in tiers)]
+        tasks = [asyncio.create_task(visiting(gate, order, *one)) for one in claims]
+        await settle()
+        place.release()
+        await asyncio.gather(*tasks)
+        assert order == ["priority", "priority", "default", "flex", "flex", "batch"]
+
+    asyncio.run(main())
+
+
+def test_the_projects_of_a_tier_take_turns() -> None:
+    async def main() -> None:
+        gate, order = Gate(slots=1, queue=100), list[str]()
+        place = await gate.acquire()
+        tasks = [asyncio.create_task(visiting(gate, order, owner, Claim(owner))) for owner in "aaaaabbc"]
+        await settle()
+        place.release()
+        await asyncio.gather(*tasks)
+        assert "".join(order) == "abcabaaa"
+
+    asyncio.run(main())
+
+
+def test_a_lower_tier_is_passed_a_number_of_times_and_no_more() -> None:
+    async def main() -> None:
+        gate, order = Gate(slots=1, queue=1_000), list[str]()
+        place = await gate.acquire()
+        claims = [Claim(tier="flex"), Claim(tier="default"), *[Claim(tier="priority")] * (2 * PASSES)]
+        tasks = [asyncio.create_task(visiting(gate, order, claim.tier, claim)) for claim in claims]
+        await settle()
+        place.release()
+        await asyncio.gather(*tasks)
+        assert [order.index("default"), order.index("flex")] == [PASSES + 1, PASSES]
+
+    asyncio.run(main())
+
+
+def test_a_project_that_has_filled_the_queue_keeps_nobody_out() -> None:
+    async def main() -> None:
+        gate = Gate(slots=1, queue=4)
+        place = await gate.acquire()
+        crowd = [asyncio.create_task(gate.acquire(claim=Claim("crowd"))) for _ in range(4)]
+        await settle()
+        with pytest.raises(EngineBusy):
+            gate.check(Claim("crowd"))
+        gate.check(Claim("other"))
+        others = [asyncio.create_task(gate.acquire(claim=Claim("other"))) for _ in range(3)]
+        await settle()
+        assert [task.done() for task in crowd] == [False, False, True, True]
+        assert [task.done() for task in others] == [False, False, True]
+        for sent_away in (crowd[2], crowd[3], others[2]):
+            with pytest.raises(EngineBusy):
+                await sent_away
+        place.release()
+        for task in (crowd[0], others[0], crowd[1], others[1]):
+            (await task).release()
+        assert gate.load == Load(running=0, waiting=0, limit=5, slots=1)
+
+    asyncio.run(main())
+
+
+def test_where_the_queue_is_full_the_lowest_tier_gives_way() -> None:
+    async def main() -> None:
+        gate = Gate(slots=1, queue=2)
+        place = await gate.acquire()
+        flex = [asyncio.create_task(gate.acquire(claim=Claim("a", "flex"))) for _ in range(2)]
+        await settle()
+        usual = asyncio.create_task(gate.acquire(claim=Claim("a")))
+        await settle()
+        with pytest.raises(EngineBusy):
+            await flex[1]
+        urgent = asyncio.create_task(gate.acquire(claim=Claim("a", "priority")))
+        await settle()
+        with pytest.raises(EngineBusy):
+            await flex[0]
+        with pytest.raises(EngineBusy):
+            await gate.acquire(claim=Claim("b", "flex"))
+        place.release()
+        (await urgent).release()
+        (await usual).release()
+
+    asyncio.run(main())
+
+
+def test_whoever_is_sent_away_while_it_is_cancelled_leaves_nothing_behind() -> None:
+    async def main() -> None:
+        gate = Gate(slots=1, queue=1)
+        place = await gate.acquire()
+        flex = asyncio.create_task(gate.acquire(claim=Claim("a", "flex")))
+        await settle()
+        usual = asyncio.create_task(gate.acquire(claim=Claim("a")))
+        await asyncio.sleep(0)
+        flex.cancel()
+        with pytest.raises((EngineBusy, asyncio.CancelledError)):
+            await flex
+        place.release()
+        (await usual).release()
+        assert gate.load == Load(running=0, waiting=0, limit=2, slots=1)
+
+    asyncio.run(main())
+
+
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["come", "leave", "cancel"]), st.integers(0, 40), st.sampled_from("abc"), TIERS),
+    max_size=60,
+)
+
+
+@given(STEPS)
+def test_whatever_comes_and_goes_the_bounds_hold_and_nobody_is_forgotten(
+    steps: list[tuple[str, int, str, Any]],
+) -> None:
+    async def main() -> None:
+        gate = Gate(slots=3, queue=4, pool=100)
+        tasks: list[asyncio.Task[Place]] = []
+        places: list[Place] = []
+        for step, number, owner, tier in steps:
+            if step == "come":
+                claim = BATCH if tier is None else Claim(owner, tier)
+                tasks.append(asyncio.create_task(gate.acquire(number, claim)))
+            elif step == "leave" and places:
+                places.pop(number % len(places)).release()
+            elif step == "cancel" and tasks:
+                tasks[number % len(tasks)].cancel()
+            await settle()
+            while ended := [task for task in tasks if task.done()]:
+                tasks = [task for task in tasks if not task.done()]
+                places += [task.result() for task in ended if not task.cancelled() and task.exception() is None]
+                for place in places:
+                    place.begin()
+                await settle()
+            assert gate.load.running == len(places) <= 3
+            assert sum(place.tokens for place in places) <= 100
+            assert gate.load.waiting <= 4
+        while tasks or places:
+            for place in places:
+                place.release()
+            await settle()
+            ended = [task for task in tasks if task.done()]
+            assert places or ended, "somebody waits for nobody"
+            tasks = [task for task in tasks if not task.done()]
+            places = [task.result() for task in ended if task.exception() is None]
+        assert gate.load == Load(running=0, waiting=0, limit=7, slots=3)
 
     asyncio.run(main())

@@ -16,6 +16,7 @@ from freehold.core.ports import Load, Served
 from freehold.core.principal import Principal
 from freehold.core.prompt import (
     Ask,
+    Caching,
     Choice,
     Effort,
     FileSearching,
@@ -33,8 +34,17 @@ from freehold.surfaces.chat import CHAT
 from freehold.surfaces.responses import RESPONSES
 
 WHO = Principal("p", "key")
-ABLE = Served(name="able", context=20, max_output=10, created=1, constrained=True, logprobs=True, thinking="prompted")
-PLAIN = replace(ABLE, name="plain", constrained=False, logprobs=False, thinking="none")
+ABLE = Served(
+    name="able",
+    context=20,
+    max_output=10,
+    created=1,
+    constrained=True,
+    logprobs=True,
+    lasting=True,
+    thinking="prompted",
+)
+PLAIN = replace(ABLE, name="plain", constrained=False, logprobs=False, lasting=False, thinking="none")
 TRAINED = replace(ABLE, name="trained", thinking="trained")
 WIDE = replace(ABLE, name="wide", context=1_000)
 
@@ -138,6 +148,7 @@ SQL = Function(name="sql", free="lark", definition="x")
         ({"functions": (ADD, SQL)}, "tools", "tools"),
         ({"sampling": Sampling(logprobs=0)}, "top_logprobs", "logprobs"),
         ({"thoughts": Thoughts(effort="low")}, "reasoning.effort", "reasoning_effort"),
+        ({"caching": Caching(lasting=True)}, "prompt_cache_retention", "prompt_cache_retention"),
     ],
 )
 def test_what_a_model_cannot_do_is_refused_by_the_surfaces_own_name(
@@ -359,3 +370,8 @@ def test_a_small_model_is_not_asked_what_to_search_for_at_first(
     )
     assert hosted is not None
     assert (hosted.first, hosted.trust) == (query, more.get("model") == "trained")
+
+
+def test_prompts_are_those_of_the_project_that_asks() -> None:
+    prompt = admit(ask("able", caching=Caching(owner="another", family="f"), tier="flex", predicted="x")).prompt
+    assert (prompt.caching, prompt.tier, prompt.predicted) == (Caching(owner="p", family="f"), "flex", "x")

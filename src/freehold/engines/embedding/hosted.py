@@ -12,7 +12,7 @@ from freehold.core.prompt import Raw
 from freehold.engines.embedders import EmbedderSpec
 from freehold.engines.embedding.faults import too_long
 from freehold.engines.embedding.slices import slices
-from freehold.engines.gate import Gate
+from freehold.engines.gate import Claim, Gate
 from freehold.engines.on_demand import OnDemand
 from freehold.engines.worker.client import StartFailed, Worker, open_worker
 from freehold.engines.worker.messages import Open, Refused
@@ -81,7 +81,7 @@ class HostedEmbedder:
         sizes = [len(text.encode()) if isinstance(text, str) else 4 * len(text) for text in texts]
         async with self._seat.use() as seat:
             for part in slices(sizes):
-                async with seat.gate.enter(batch=batch):
+                async with seat.gate.enter(claim=Claim(batch=batch)):
                     try:
                         told = await seat.worker.embed(tuple(texts[number] for number in part))
                     except Refused as refusal:

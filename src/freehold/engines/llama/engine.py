@@ -13,7 +13,7 @@ from freehold.core.errors import EngineFailed, Invalid, NotFound, Unsupported
 from freehold.core.items import Logprob
 from freehold.core.ports import Engine, Load, Served
 from freehold.core.prompt import Function, Prompt, Turn
-from freehold.engines.gate import Place
+from freehold.engines.gate import Place, claim_of
 from freehold.engines.llama.grammar import Grammars
 from freehold.engines.llama.inspection import open_inspection
 from freehold.engines.llama.quiet import Quiet
@@ -21,29 +21,37 @@ from freehold.engines.llama.seat import Seat, find_opening, open_aside, open_sea
 from freehold.engines.on_demand import OnDemand
 from freehold.engines.parsers.calls import Calls, Found
 from freehold.engines.parsers.render import offered, render, render_said
-from freehold.engines.parsers.thoughts import HURRIED, Beginning
+from freehold.engines.parsers.thoughts import DOUBT, HURRIED, Beginning, least
 from freehold.engines.registry import EngineSpec, Find
 from freehold.engines.worker.client import Worker
 from freehold.engines.worker.messages import Done, Earlier, Failed, Generate, Piece, Refused, Thinking
 
+_BACKEND = "freehold.engines.llama.model:LlamaModel"
 _CLOSING = 32  # tokens that the end of a thought may take
 _log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
 async def open_llama(spec: EngineSpec, find: Find) -> AsyncGenerator[Engine, None]:
-    """Yield a LlamaEngine with every model of `spec` loaded.
+    """Yield a LlamaEngine with every model of `spec` loaded; raises what `open_embedded` raises."""
+    async with open_embedded(spec, find, _BACKEND) as engine:
+        yield engine
+
+
+@asynccontextmanager
+async def open_embedded(spec: EngineSpec, find: Find, backend: str) -> AsyncGenerator[Engine, None]:
+    """Yield an engine with every model of `spec` loaded by a `backend` ("module:class").
 
     Raises ValueError when the spec names none, EngineFailed, saying why, when one cannot be loaded, and what `find`
     raises.
     """
     if not spec.models:
-        raise ValueError(f"engine {spec.name!r}: an engine of kind 'llama' needs the names of its models")
+        raise ValueError(f"engine {spec.name!r}: an engine of kind {spec.kind!r} needs the names of its models")
     async with AsyncExitStack() as stack:
         inspection = await stack.enter_async_context(open_inspection())
         seats, asides, quiet = dict[str, Seat](), dict[str, OnDemand[Seat]](), Quiet()
         for name in dict.fromkeys(spec.models):
-            opening = await find_opening(spec, name, find)
+            opening = await find_opening(spec, name, find, backend)
             seats[name] = await stack.enter_async_context(open_seat(name, opening, spec.queue))
             asides[name] = OnDemand(partial(open_aside, name, opening, spec.queue, quiet))
             stack.push_async_callback(asides[name].close)
@@ -51,7 +59,7 @@ async def open_llama(spec: EngineSpec, find: Find) -> AsyncGenerator[Engine, Non
 
 
 class LlamaEngine:
-    """Answers with llama.cpp.
+    """Answers with models that a backend runs in processes of their own: llama.cpp, or another that reads GGUF files.
 
     Sampling: an explicit temperature or top_p is obeyed exactly and alone (llama.cpp's own top_k and min_p are off
     then). Without one, the model file's recommendation holds, else temperature 0.7 and top_p 0.9.
@@ -88,13 +96,14 @@ class LlamaEngine:
         """Return the prompt with the tokens that the model will read.
 
         Raises Invalid when they do not fit the context, the model's chat template does not take these turns, or the
-        model cannot be held to a schema or grammar; Unsupported for a suffix where it cannot fill in the middle,
+        model cannot be held to a schema or grammar; Unsupported for biases and suffixes that it does not take,
         NotFound for a model that is not served here, EngineBusy, EngineFailed.
         """
         seat = self._find(prompt.model)
-        seat.gate.check(prompt.batch)
+        seat.gate.check(claim_of(prompt))
         if seat.served.constrained:
             await self._grammars.check(prompt)
+        _check_biases(prompt, seat)
         _check_tokens(prompt, seat.vocabulary)
         raw = prompt.raw
         try:
@@ -270,7 +279,8 @@ async def _check(request: Generate, reader: Reader, message: Piece | Done | Fail
 
 async def _enter(prompt: Prompt, seat: Seat, request: Generate) -> Place:
     """Wait for a place at the gate, and for the worker."""
-    place = await seat.gate.acquire(len(prompt.tokens) + request.limit, prompt.batch and not seat.apart)
+    claim = replace(claim_of(prompt), batch=prompt.batch and not seat.apart)
+    place = await seat.gate.acquire(len(prompt.tokens) + request.limit, claim)
     try:
         await seat.worker.up()
     except BaseException:
@@ -316,6 +326,11 @@ def _behind(request: Generate, written: str, limit: int, grammar: str = "") -> G
     return replace(request, limit=limit, grammar=grammar, earlier=replace(request.earlier, written=written))
 
 
+def _check_biases(prompt: Prompt, seat: Seat) -> None:
+    if prompt.sampling.logit_bias and not seat.served.logprobs:
+        raise Unsupported("Unsupported parameter: 'logit_bias' is not supported with this model.", "logit_bias")
+
+
 def _check_tokens(prompt: Prompt, vocabulary: int) -> None:
     """Refuse the tokens of a prompt, or of its biases, that the model does not have."""
     for token in prompt.raw if isinstance(prompt.raw, tuple) else ():
@@ -335,7 +350,7 @@ def _check_tokens(prompt: Prompt, vocabulary: int) -> None:
 
 
 def _request(prompt: Prompt, seat: Seat, grammar: str) -> Generate:
-    wanted, served, notation = prompt.sampling, seat.served, seat.notation
+    wanted, served = prompt.sampling, seat.served
     turns, begun = _written(prompt, seat) if any(turn.images for turn in prompt.turns) else ((), "")
     earlier = _earlier(prompt)
     room = min(served.context - len(prompt.tokens) - (_CLOSING if prompt.thinking else 0), served.max_output)
@@ -350,13 +365,20 @@ def _request(prompt: Prompt, seat: Seat, grammar: str) -> Generate:
         presence_penalty=wanted.presence_penalty,
         frequency_penalty=wanted.frequency_penalty,
         grammar="" if earlier.written else grammar,
-        thinking=Thinking(prompt.thinking, notation.ending, notation.closing, HURRIED) if prompt.thinking else None,
+        thinking=_thinking(prompt.thinking, seat) if prompt.thinking else None,
         logit_bias=tuple(wanted.logit_bias.items()),
         logprobs=wanted.logprobs,
         turns=turns,
         begun=begun,
         earlier=earlier,
+        caching=prompt.caching,
+        predicted=prompt.predicted,
     )
+
+
+def _thinking(budget: int, seat: Seat) -> Thinking:
+    marks = Thinking(budget, seat.notation.ending, seat.notation.closing, HURRIED)
+    return marks if seat.served.thinking == "trained" else replace(marks, least=least(budget), doubt=DOUBT)
 
 
 def _earlier(prompt: Prompt) -> Earlier:
@@ -376,7 +398,12 @@ def _stop(message: Piece | Done | Failed) -> Stop:
     match message:
         case Done(reason="stop" | "length" as reason):
             usage = Usage(
-                input=message.input, cached=message.cached, output=message.output, reasoning=message.reasoning
+                input=message.input,
+                cached=message.cached,
+                output=message.output,
+                reasoning=message.reasoning,
+                accepted=message.accepted,
+                rejected=message.rejected,
             )
             return Stop(reason, usage)
         case Failed():

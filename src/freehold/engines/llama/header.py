@@ -1,5 +1,6 @@
 """Reads what the header of a GGUF file says about the model, without loading it."""
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from struct import Struct, error
@@ -22,7 +23,11 @@ _NUMBERS = {
     12: Struct("<d"),
 }
 _STRING, _ARRAY = 8, 9
+_BEFORE_PAIRS = 16  # bytes: the magic, the version and the number of tensors
 _LONGEST_STRING = 1 << 26
+_MOST_CONTEXT = 32_768
+_MOST_OUTPUT = 4_096
+_TYPICAL_PROMPT = 512
 
 Value = int | float | bool | str
 
@@ -45,13 +50,45 @@ def read_header(path: Path) -> Mapping[str, Value]:
             raise ValueError("its header is damaged or cut off") from damage
 
 
+def read_numbers(path: Path, key: str) -> tuple[float, ...]:
+    """Return the numbers of an array in a header that `read_header` reads; none where it has no such array."""
+    with path.open("rb") as file:
+        file.seek(_BEFORE_PAIRS)
+        for _ in range(_unpack(_U64, file)):
+            name, kind = _string(file), _unpack(_U32, file)
+            if name == key and kind == _ARRAY:
+                form, count = _number(_unpack(_U32, file)), _unpack(_U64, file)
+                return tuple(number for (number,) in form.iter_unpack(file.read(count * form.size)))
+            _value(file, kind)
+    return ()
+
+
+def sizes(header: Mapping[str, Value], slots: int, context: int | None, pool: int | None) -> tuple[int, int]:
+    """Return the tokens of the context and of the pool, from what the settings say of them."""
+    trained = int(header.get(f"{header.get('general.architecture')}.context_length", _MOST_CONTEXT))
+    most = min(context or _MOST_CONTEXT, trained)
+    full_answers = slots * (min(_MOST_OUTPUT, most // 2) + _TYPICAL_PROMPT)
+    return most, max(most, pool or min(full_answers, _MOST_CONTEXT))
+
+
+def fingerprint(path: Path, version: str) -> str:
+    """Return what changes with the file and with the version of what computes it."""
+    with path.open("rb") as file:
+        head = file.read(1 << 20)
+    parts = (path.name, str(path.stat().st_size), version)
+    return "fp_" + hashlib.sha256("\n".join(parts).encode() + head).hexdigest()[:10]
+
+
 def _pairs(file: BinaryIO, count: int):
     for _ in range(count):
         key, kind = _string(file), _unpack(_U32, file)
-        if kind == _ARRAY:
-            yield key, _skip_array(file)
-        else:
-            yield key, _string(file) if kind == _STRING else _unpack(_number(kind), file)
+        yield key, _value(file, kind)
+
+
+def _value(file: BinaryIO, kind: int) -> Value:
+    if kind == _ARRAY:
+        return _skip_array(file)
+    return _string(file) if kind == _STRING else _unpack(_number(kind), file)
 
 
 def _skip_array(file: BinaryIO) -> int:

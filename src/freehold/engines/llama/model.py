@@ -1,10 +1,7 @@
 """llama.cpp itself, through xllamacpp: imported in the worker process only, where a crash takes nobody along."""
 
-import hashlib
-import http.client
 import os
 import secrets
-import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,25 +12,25 @@ from msgspec.structs import replace
 
 from freehold.core.items import Logprob
 from freehold.core.prompt import Raw, Turn
-from freehold.engines.llama.header import read_header
+from freehold.engines.llama.header import fingerprint, read_header, sizes
+from freehold.engines.llama.listener import Error, Listener, NotDone
 from freehold.engines.llama.sampling import defaults, sampling
+from freehold.engines.llama.scratch import Scratch
 from freehold.engines.llama.sight import NativeChunk, messages, native, pictures
+from freehold.engines.llama.slots import Slot, Slots
+from freehold.engines.llama.states import States, sweep
 from freehold.engines.worker.host import Backend
 from freehold.engines.worker.messages import Done, Generate, Open, Piece, Ready, Refused
+from freehold.engines.worker.thinking import answer, continued, counted
 
 _NATIVE: Any = xllamacpp  # a compiled module, in which type checkers see nothing
 _SOCKET = "llama.sock"
-_MOST_CONTEXT = 32_768
-_MOST_OUTPUT = 4_096
-_TYPICAL_PROMPT = 512
-_CACHE_MIB = 512
+_MEGABYTE = 1024 * 1024
+_DAY = 24 * 3600.0
 _BATCH = 256
 _WARNINGS = 2
 _ATTEMPTS = 4
 _OVERFLOW = "Context size has been exceeded"
-_COUNT_SECONDS = 60.0
-_SILENT_SECONDS = 600.0
-_DATA = b"data: "
 _INFILL = (  # what comes before the beginning, between the beginning and the end, and before the middle
     ("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"),  # Qwen Coder, CodeGemma
     ("<fim_prefix>", "<fim_suffix>", "<fim_middle>"),  # StarCoder, Granite, SmolLM
@@ -61,15 +58,10 @@ class _Usage(Struct, frozen=True):
     prompt_tokens_details: _Details = _Details()
 
 
-class _Error(Struct, frozen=True):
-    message: str = "llama.cpp gave no reason"
-    code: int = 500
-
-
 class _Chunk(Struct, frozen=True):
     choices: tuple[_Choice, ...] = ()
     usage: _Usage | None = None
-    error: _Error | None = None
+    error: Error | None = None
 
 
 class _Rendered(Struct, frozen=True):
@@ -88,10 +80,6 @@ class _Told(Struct, frozen=True):
     content: str
 
 
-class _Refusal(Struct, frozen=True):
-    error: _Error
-
-
 class _Overflow(RuntimeError):
     """The memory that the running answers share was full for a moment."""
 
@@ -105,12 +93,15 @@ class LlamaModel(Backend):
     def __init__(self, opening: Open) -> None:
         path = Path(opening.path).absolute()
         self._header = read_header(path)
-        context, pool = _sizes(opening, self._header)
-        self._key = secrets.token_hex(16)
+        context, pool = sizes(self._header, opening.slots, opening.context, opening.pool)
+        key, size = secrets.token_hex(16), opening.cache_mb * _MEGABYTE
+        self._scratch = Scratch(size, Path(opening.folder))
+        self._listener = Listener(_SOCKET, key)
         # The path of a unix socket may have no more than some 100 bytes, which a temporary folder's path can exceed.
         os.chdir(opening.folder)
-        self._server: Any = _NATIVE.Server(_parameters(opening, path, pool, self._key))
+        self._server: Any = _NATIVE.Server(_parameters(opening, path, pool, key, self._scratch.folder))
         self._chunks = json.Decoder(_Chunk)
+        self._taken: dict[int, Slot] = {}
         self._native = json.Decoder(NativeChunk)
         temperature, top_p = defaults(self._header)
         self.ready = Ready(
@@ -118,7 +109,7 @@ class LlamaModel(Backend):
             pool=pool,
             created=int(path.stat().st_mtime),
             backend=f"llama.cpp (xllamacpp {_NATIVE.__version__})",
-            fingerprint=_fingerprint(path),
+            fingerprint=fingerprint(path, _NATIVE.__version__),
             temperature=temperature,
             top_p=top_p,
             vocabulary=int(self._header.get("tokenizer.ggml.tokens", 0)),
@@ -126,6 +117,13 @@ class LlamaModel(Backend):
             tokenizer=str(self._header.get("tokenizer.ggml.model", "")),
             sees=opening.projector is not None,
         )
+        memory = None if self.ready.sees else States(self._scratch.folder, size, float("inf"))
+        lasting = None
+        if opening.kept and memory is not None:
+            sweep(Path(opening.kept), _DAY)
+            folder = Path(opening.kept).absolute() / self.ready.fingerprint
+            lasting = States(folder, opening.kept_mb * _MEGABYTE, _DAY)
+        self._slots = Slots(self._listener, opening.slots, memory, lasting)
 
     def tokenize(self, turns: tuple[Turn, ...], begun: str) -> tuple[int, ...]:
         """Return the tokens of the turns as the model's chat template writes them, and of `begun` after them.
@@ -133,13 +131,13 @@ class LlamaModel(Backend):
         Raises Refused when the template does not take these turns, RuntimeError when llama.cpp does not answer.
         """
         rendered = self._render(turns)
-        tokens = self._count(_continued(rendered, begun), special=True)
+        tokens = self.count(continued(rendered, begun), special=True)
         if not any(turn.images for turn in turns):
             return tokens
         shown = {"messages": messages(turns, pictures=True)}
         whole = self._ask("/v1/chat/completions/input_tokens", shown, _Whole).input_tokens
         # An image has no tokens that could be told, only a number of them.
-        return (0,) * (whole + len(tokens) - len(self._count(rendered, special=True)))
+        return (0,) * (whole + len(tokens) - len(self.count(rendered, special=True)))
 
     def tokenize_raw(self, raw: Raw, suffix: str | None) -> tuple[tuple[int, ...], str]:
         """Return the tokens of a text that is continued as it is, up to the suffix, and the text.
@@ -147,18 +145,18 @@ class LlamaModel(Backend):
         Raises Refused for a suffix where the vocabulary cannot fill in the middle, and for no text where nothing can
         stand for the beginning of a document; RuntimeError when llama.cpp does not answer.
         """
-        begin = self._count("", special=True)
+        begin = self.count("", special=True)
         if isinstance(raw, str):
-            text, tokens = raw, self._count(raw, special=False)
+            text, tokens = raw, self.count(raw, special=False)
         else:
             text, tokens, begin = self._ask("/detokenize", {"tokens": raw}, _Told).content, raw, ()
         if suffix is None:
             return begin + tokens or self._document(), text
         for marks in _INFILL:
-            found = self._count("".join(marks), special=True, begin=False)
+            found = self.count("".join(marks), special=True, begin=False)
             if len(found) == len(marks):
                 before, between, after = found
-                rest = self._count(suffix, special=False)
+                rest = self.count(suffix, special=False)
                 return (*begin, before, *tokens, between, *rest, after), text
         raise Refused("Unsupported parameter: 'suffix' is not supported with this model.")
 
@@ -175,47 +173,41 @@ class LlamaModel(Backend):
 
         Raises Refused for a prompt that llama.cpp does not take, RuntimeError when it fails.
         """
-        thinking, earlier = request.thinking, request.earlier
         if not request.limit:
-            thought, answer = (len(self._count(one, special=False)) for one in (earlier.thought, earlier.written))
-            return Done(request.id, "stop", len(request.tokens), 0, thought + answer, thought)
-        if thinking is None:
-            return self._write(request, say, earlier.written)
-        thoughts = [earlier.thought]
+            return counted(self, request)
+        progress = Piece(request.id, "")
+        with self._slots.take(request.tokens, request.caching, lambda: say(progress)) as slot:
+            if slot is None:
+                return Done(request.id, "cancelled")
+            self._taken[request.id] = slot
+            try:
+                return self._generate(request, slot, say)
+            finally:
+                del self._taken[request.id]
 
-        def think(piece: Piece) -> bool:
-            thoughts.append(piece.text)
-            return say(replace(piece, thought=True))
+    def _generate(self, request: Generate, slot: Slot, say: Callable[[Piece], bool]) -> Done:
+        """Answer in a slot; a long prompt is read first, so that others who share it can go on from there."""
+        read: Done | None = None
+        if slot.reading:
+            read = self._complete(
+                replace(request, grammar="", logprobs=None), "", (), lambda _: say(Piece(request.id, "")), limit=0
+            )
+            if read.reason == "cancelled":
+                return read
+            self._slots.keep(slot)
+        done = answer(self, request, say)
+        slot.written = done.output
+        return done if read is None else replace(done, cached=read.cached)
 
-        if (earlier.thought or earlier.written) and not earlier.thinking:
-            thought = Done(request.id, "stop", 0, 0, len(self._count(earlier.thought, special=False)))
-        else:
-            budget = min(thinking.limit, request.limit)
-            first = replace(request, limit=budget, stop=(thinking.ending,), grammar="", logprobs=None, logit_bias=())
-            thought = self._write(first, think, earlier.thought)
-        if thought.reason == "cancelled" or thought.output >= request.limit:
-            return replace(thought, reasoning=thought.output)
-        over = "".join(thoughts) + (thinking.hurried if thought.reason == "length" else "")
-        closing = self._count(thinking.closing, special=True, begin=False)
-        rest = replace(
-            request,
-            tokens=request.tokens + self._count(over, special=False) + closing,
-            limit=request.limit - thought.output,
-            begun=request.begun + over + thinking.closing,
-        )
-        answer = self._write(rest, say, earlier.written)
-        return replace(
-            answer,
-            input=len(request.tokens),
-            cached=thought.cached,
-            output=thought.output + answer.output,
-            reasoning=thought.output,
-        )
+    def close(self) -> None:
+        """Have what was read last kept."""
+        self._slots.close()
+        self._scratch.close()
 
-    def _write(self, request: Generate, say: Callable[[Piece], bool], before: str = "") -> Done:
+    def write(self, request: Generate, say: Callable[[Piece], bool], before: str = "") -> Done:
         """Answer the request's tokens, going on behind `before`, as often as llama.cpp drops the answer."""
         said = [before]
-        written = self._count(before, special=False) if before else ()
+        written = self.count(before, special=False) if before else ()
 
         def hear(piece: Piece) -> bool:
             said.append(piece.text)
@@ -234,51 +226,47 @@ class LlamaModel(Backend):
                 if attempts == _ATTEMPTS or (request.grammar and any(said)):
                     raise
                 attempts += 1
-                written = self._count("".join(said), special=False)
+                written = self.count("".join(said), special=False)
             else:
                 cached = min(end.cached, len(request.tokens))
                 return Done(request.id, end.reason, len(request.tokens), cached, len(written) + end.output)
 
-    def _complete(self, request: Generate, said: str, written: tuple[int, ...], say: Callable[[Piece], bool]) -> Done:
-        """Go on where `said`, whose tokens are `written`, ends."""
-        sees = self.ready.sees
+    def _complete(
+        self,
+        request: Generate,
+        said: str,
+        written: tuple[int, ...],
+        say: Callable[[Piece], bool],
+        limit: int | None = None,
+    ) -> Done:
+        """Go on where `said`, whose tokens are `written`, ends. With a `limit` of 0 it is only read."""
+        sees, slot = self.ready.sees, self._taken[request.id]
         run = _Run(request, say, self._seen if sees else self._chunks.decode)
         body = sampling(request, self._header) | {
             "prompt": self._sight(request, said) if request.turns else request.tokens + written,
-            "max_tokens": request.limit - len(written),
+            "max_tokens": request.limit - len(written) if limit is None else limit,
             "stream": True,
-            "cache_prompt": True,
+            "id_slot": slot.number,
+            "cache_prompt": slot.reuse,
             "return_progress": True,
         }
+        slot.reuse = True
         if sees:
-            self._stream(native(body), run.take)
+            # The native call takes no images.
+            self._listener.stream("/completion", native(body), run.take)
         else:
             self._server.handle_completions(json.encode(body).decode(), run.take)
         return run.end()
 
     def _sight(self, request: Generate, said: str) -> dict[str, Any]:
         """A prompt with images. The marks of their places are made up anew by each process: nobody can guess them."""
-        prompt = _continued(self._render(request.turns), request.begun) + said
+        prompt = continued(self._render(request.turns), request.begun) + said
         return {"prompt_string": prompt, "multimodal_data": pictures(request.turns)}
-
-    def _stream(self, body: dict[str, Any], take: Callable[[bytes], bool]) -> None:
-        """Ask for a completion over the listener; closing the line stops it. The native call takes no images."""
-        line = _Line(_SOCKET, _SILENT_SECONDS)
-        try:
-            reply = self._send(line, "/completion", body)
-            if reply.status != http.HTTPStatus.OK:
-                take(reply.read())
-                return
-            for row in reply:
-                if row.startswith(_DATA) and take(row.removeprefix(_DATA)):
-                    return
-        finally:
-            line.close()
 
     def _seen(self, data: bytes | str) -> _Chunk:
         chunk = self._native.decode(data)
         if chunk.error is not None:
-            return _Chunk(error=_Error(chunk.error.message, chunk.error.code))
+            return _Chunk(error=Error(chunk.error.message, chunk.error.code))
         ending = ("length" if chunk.stop_type == "limit" else "stop") if chunk.stop else None
         choice = _Choice(chunk.content, _Logprobs(chunk.completion_probabilities), ending)
         details = _Details(chunk.timings.cache_n)
@@ -287,29 +275,18 @@ class LlamaModel(Backend):
     def _render(self, turns: tuple[Turn, ...]) -> str:
         return self._ask("/apply-template", {"messages": messages(turns, pictures=False)}, _Rendered).prompt
 
-    def _count(self, text: str, special: bool, begin: bool = True) -> tuple[int, ...]:
+    def count(self, text: str, special: bool, begin: bool = True) -> tuple[int, ...]:
         """Return the tokens of a text; `special` ones are read in it, and the one that begins all is put before it."""
         body = {"content": text, "add_special": special and begin, "parse_special": special}
         return self._ask("/tokenize", body, _Counted).tokens
 
     def _ask(self, path: str, body: dict[str, Any], answer: type[Any]) -> Any:
-        line = _Line(_SOCKET, _COUNT_SECONDS)
         try:
-            reply = self._send(line, path, body)
-            data = reply.read()
-        finally:
-            line.close()
-        if reply.status == http.HTTPStatus.OK:
-            return json.decode(data, type=answer)
-        reason = json.decode(data, type=_Refusal).error.message
-        if path == "/apply-template":
-            raise Refused(f"The model's chat template does not take these messages: {reason}")
-        raise RuntimeError(f"llama.cpp answered {reply.status} to {path}: {reason}")
-
-    def _send(self, line: "_Line", path: str, body: dict[str, Any]) -> http.client.HTTPResponse:
-        headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
-        line.request("POST", path, json.encode(body), headers)
-        return line.getresponse()
+            return self._listener.ask(path, body, answer)
+        except NotDone as reason:
+            if path == "/apply-template":
+                raise Refused(f"The model's chat template does not take these messages: {reason}") from reason
+            raise RuntimeError(f"llama.cpp did not do {path}: {reason}") from reason
 
 
 class _Run:
@@ -359,36 +336,7 @@ class _Run:
         return replace(token, top_logprobs=token.top_logprobs[: self._alternatives])
 
 
-class _Line(http.client.HTTPConnection):
-    """An HTTP connection over a unix socket."""
-
-    def __init__(self, path: str, timeout: float) -> None:
-        super().__init__("localhost", timeout=timeout)
-        self._path = path
-
-    def connect(self) -> None:
-        """Connect to the socket instead of to the host."""
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
-
-
-def _continued(prompt: str, begun: str) -> str:
-    """The prompt with what the answer begins with, which some templates have begun themselves."""
-    if begun.startswith("<think>") and prompt.rstrip().endswith("<think>"):
-        prompt = prompt.rstrip().removesuffix("<think>")
-    return prompt + begun
-
-
-def _sizes(opening: Open, header: Any) -> tuple[int, int]:
-    """Return the tokens of the context and of the pool."""
-    trained = int(header.get(f"{header.get('general.architecture')}.context_length", _MOST_CONTEXT))
-    context = min(opening.context or _MOST_CONTEXT, trained)
-    full_answers = opening.slots * (min(_MOST_OUTPUT, context // 2) + _TYPICAL_PROMPT)
-    return context, max(context, opening.pool or min(full_answers, _MOST_CONTEXT))
-
-
-def _parameters(opening: Open, path: Path, pool: int, key: str) -> Any:
+def _parameters(opening: Open, path: Path, pool: int, key: str, states: Path) -> Any:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     p = _NATIVE.CommonParams()
     p.model.path = str(path)
@@ -398,12 +346,14 @@ def _parameters(opening: Open, path: Path, pool: int, key: str) -> Any:
     p.cpuparams.n_threads = opening.threads or max(1, cores - 1)
     p.cpuparams_batch.n_threads = max(cores, opening.threads or 1)
     p.n_batch = _BATCH  # a cancelled prompt is noticed between batches
-    p.cache_ram_mib = _CACHE_MIB
+    p.cache_ram_mib = 0  # it knows no owners: one project would find what another has read
+    p.cache_idle_slots = False
+    p.slot_save_path = f"{states}{os.sep}"
     p.use_jinja = True
     p.prefill_assistant = False  # an assistant's turn at the end is history, not the beginning of the answer
     p.hostnames = [_SOCKET]
     p.api_keys = [key]
-    p.n_threads_http = 2
+    p.n_threads_http = 2 + opening.slots  # each may keep or fetch a state
     if opening.projector is not None:
         p.mmproj.path = opening.projector
         p.n_threads_http += opening.slots  # each answer holds one
@@ -412,10 +362,3 @@ def _parameters(opening: Open, path: Path, pool: int, key: str) -> Any:
     p.warmup = False
     p.verbosity = _WARNINGS
     return p
-
-
-def _fingerprint(path: Path) -> str:
-    with path.open("rb") as file:
-        head = file.read(1 << 20)
-    parts = (path.name, str(path.stat().st_size), _NATIVE.__version__)
-    return "fp_" + hashlib.sha256("\n".join(parts).encode() + head).hexdigest()[:10]

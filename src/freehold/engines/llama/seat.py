@@ -18,7 +18,6 @@ from freehold.engines.registry import EngineSpec, Find
 from freehold.engines.worker.client import StartFailed, Worker, open_worker
 from freehold.engines.worker.messages import Open, Ready
 
-_BACKEND = "freehold.engines.llama.model:LlamaModel"
 _MOST_OUTPUT = 4_096
 _SENTENCE_PIECE = "llama"  # llama.cpp misreads the spaces of these vocabularies in grammars: their answers break them
 _ERROR_LINE = re.compile(r"^[\d.]+ E +[^:]*: *(?:error loading model: *)?(.+)$")
@@ -38,12 +37,12 @@ class Seat(Struct, frozen=True):
     apart: bool = False
 
 
-async def find_opening(spec: EngineSpec, name: str, find: Find) -> Open:
-    """Return how to open a model; raises what `find` raises."""
+async def find_opening(spec: EngineSpec, name: str, find: Find, backend: str) -> Open:
+    """Return how a `backend` ("module:class") opens a model; raises what `find` raises."""
     path = await asyncio.to_thread(find, name)
     projector = await asyncio.to_thread(find_projector, spec, path)
     return Open(
-        backend=_BACKEND,
+        backend=backend,
         path=str(path),
         folder="",
         slots=spec.slots,
@@ -51,6 +50,10 @@ async def find_opening(spec: EngineSpec, name: str, find: Find) -> Open:
         pool=spec.pool,
         threads=spec.threads,
         projector=None if projector is None else str(projector),
+        cache_mb=spec.cache_mb,
+        kept=spec.kept or "",
+        kept_mb=spec.kept_mb,
+        shared_prefixes=spec.shared_prefixes,
     )
 
 
@@ -65,7 +68,7 @@ async def open_seat(name: str, opening: Open, queue: int) -> AsyncGenerator[Seat
             raise EngineFailed(message) from failure
         gate = Gate(opening.slots, queue, ready.pool)
         notation = trained(ready.template) or TAGS
-        yield Seat(_served(name, ready), worker, gate, notation, ready.vocabulary, opening.background)
+        yield Seat(_served(name, ready, opening), worker, gate, notation, ready.vocabulary, opening.background)
 
 
 @asynccontextmanager
@@ -82,7 +85,7 @@ async def open_aside(name: str, opening: Open, queue: int, quiet: Quiet) -> Asyn
             remove()
 
 
-def _served(name: str, ready: Ready) -> Served:
+def _served(name: str, ready: Ready, opening: Open) -> Served:
     return Served(
         name=name,
         context=ready.context,
@@ -93,8 +96,9 @@ def _served(name: str, ready: Ready) -> Served:
         vision="native" if ready.sees else "none",
         temperature=ready.temperature,
         top_p=ready.top_p,
-        constrained=ready.tokenizer != _SENTENCE_PIECE,
-        logprobs=True,
+        constrained=ready.constrained and ready.tokenizer != _SENTENCE_PIECE,
+        logprobs=ready.logprobs,
+        lasting=ready.lasting and bool(opening.kept) and not ready.sees,
         thinking="trained" if trained(ready.template) else "prompted",
     )
 

@@ -24,6 +24,10 @@ HURRIED = "\n\nMy time to think is over; I have to answer directly from what I h
 """What ends a thought that reaches its budget: without it models go on thinking in the answer (budget forcing, as in
 Muennighoff et al. 2025, "s1: Simple test-time scaling")."""
 
+DOUBT = "\n\nWait. Let me go through that once more.\n"
+"""What is written in place of the end of a thought that is far too short for its budget, in models that were not
+trained to think (budget forcing, as in "s1"): they end most thoughts after a few sentences, whatever the budget."""
+
 HARMONY = Notation(
     "<|channel|>analysis<|message|>",
     "<|end|>",
@@ -62,6 +66,11 @@ class Beginning:
             self.dropped = True
             rest = rest.lstrip().removeprefix(self._ending).lstrip()
         return rest
+
+
+def least(budget: int) -> int:
+    """The tokens that a thought with this budget is to have, in models that were not trained to think."""
+    return budget // 8
 
 
 def trained(template: str) -> Notation | None:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from freehold.engines.weights.e5s1 import rewrite
 from freehold.engines.weights.errors import Damaged, Unreachable, WeightsError
+from freehold.engines.weights.folder import held
 from freehold.engines.weights.hub import CHUNK, Progress, digest
 from freehold.engines.weights.starters import Archive, Starter
 
@@ -129,13 +130,4 @@ def _run(command: list[str], scratch: Path, told: Callable[[], None], archive: A
 
 
 def _told(starter: Starter, parts: Path, progress: Progress) -> Callable[[], None]:
-    def told() -> None:
-        here = 0
-        for file in parts.rglob("*"):
-            try:
-                here += file.stat().st_size
-            except FileNotFoundError:  # pip has just moved it
-                continue
-        progress(min(here, starter.size), starter.size)
-
-    return told
+    return lambda: progress(min(held(parts), starter.size), starter.size)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from freehold.engines.weights import archives, hub
 from freehold.engines.weights.errors import Damaged, NoSpace, Unreachable, WeightsError
-from freehold.engines.weights.folder import Folder, Wanted, lock_of, part_of, parts_of
+from freehold.engines.weights.folder import Folder, Wanted, held, lock_of, part_of, parts_of
 from freehold.engines.weights.hub import HUB, Progress, digest
 
 ARCHIVES_TAKE = 2.2
@@ -75,9 +75,8 @@ def _fill(wanted: Wanted, progress: Progress, hub_url: str) -> None:
 
 def _check_space(path: Path, needed: int) -> None:
     free = shutil.disk_usage(path.parent).free
-    parts = [file.stat().st_size for file in parts_of(path).rglob("*") if file.is_file()]
     part = part_of(path).stat().st_size if part_of(path).exists() else 0
-    if free + sum(parts) + part < needed:
+    if free + held(parts_of(path)) + part < needed:
         raise NoSpace(
             f"{needed / 1e9:.1f} GB are needed in {path.parent}, and {free / 1e9:.1f} GB are free. Make room, or set "
             "FREEHOLD_MODELS to a folder on another disk."

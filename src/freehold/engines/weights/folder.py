@@ -1,8 +1,10 @@
 """The model folder: which file stands for which name."""
 
+import os
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from msgspec import Struct
@@ -69,7 +71,8 @@ class Folder:
 
     def here(self) -> Iterator[tuple[str, Path]]:
         """Yield the name and file of every model in the folder."""
-        for file in sorted(self.path.rglob("*.gguf")):
+        # Not all below the folder: a pip at work there makes and removes folders of its own.
+        for file in sorted((*self.path.glob("*.gguf"), *(self.path / "hub").rglob("*.gguf"))):
             inside = file.relative_to(self.path)
             if inside.parts[0] == "hub" and len(inside.parts) > 3:
                 yield f"{'/'.join(inside.parts[1:3])}:{'/'.join(inside.parts[3:])}", file
@@ -87,7 +90,7 @@ class Folder:
         freed = 0
         for left in (wanted.path, part_of(wanted.path), parts_of(wanted.path), lock_of(wanted.path)):
             if left.is_dir():
-                freed += sum(file.stat().st_size for file in left.rglob("*") if file.is_file())
+                freed += held(left)
                 shutil.rmtree(left)
             elif left.exists():
                 freed += left.stat().st_size
@@ -110,3 +113,13 @@ def parts_of(path: Path) -> Path:
 def lock_of(path: Path) -> Path:
     """The file that one process at a time holds."""
     return path.with_name(path.name + ".lock")
+
+
+def held(folder: Path) -> int:
+    """How many bytes the files within a folder take; one that another process moves away meanwhile counts nothing."""
+    total = 0
+    for place, _, names in os.walk(folder):  # unlike Path.rglob, it passes over a folder that has just gone
+        for name in names:
+            with suppress(FileNotFoundError):
+                total += (Path(place) / name).lstat().st_size
+    return total

@@ -74,6 +74,9 @@ class Backend:
         """Return the vectors of texts, without an id; raises Refused."""
         raise Refused("This model gives no vectors.")
 
+    def close(self) -> None:
+        """Bring to an end, within seconds, what must not be left undone: the process is about to exit."""
+
 
 class Host:
     """Serves one backend over one socket: each running answer has a thread, all counting shares another."""
@@ -163,6 +166,7 @@ def main() -> NoReturn:
         sock.sendall(frame(msgpack.encode(Failed(0, str(error) or repr(error)))))
         os._exit(1)
     Host(sock, backend, opening.slots).serve(messages)
+    backend.close()
     shutil.rmtree(opening.folder, ignore_errors=True)
     # Threads may be deep in native code, where nothing can call them back: an orderly exit would wait for them.
     os._exit(0)

@@ -9,7 +9,7 @@ is about the worker as a whole. The client opens with `Open`, the worker answers
 from msgspec import Struct, msgpack
 
 from freehold.core.items import Logprob
-from freehold.core.prompt import Raw, Turn
+from freehold.core.prompt import UNKEPT, Caching, Raw, Turn
 
 
 class Refused(Exception):
@@ -20,7 +20,8 @@ class Open(Struct, frozen=True, kw_only=True, array_like=True, tag=1):
     """The first message to a worker: which backend ("module:class") to load with which file.
 
     `folder` is an empty folder that only this user may enter, for the worker's own use. In the `background`, it
-    computes only while nothing else does. The other settings are those of EngineSpec.
+    computes only while nothing else does. Where there is a folder `kept`, prompts are kept in it for 24 hours. The
+    other settings are those of EngineSpec.
     """
 
     backend: str
@@ -32,6 +33,10 @@ class Open(Struct, frozen=True, kw_only=True, array_like=True, tag=1):
     threads: int | None
     projector: str | None = None
     background: bool = False
+    cache_mb: int = 0
+    kept: str = ""
+    kept_mb: int = 0
+    shared_prefixes: bool = False
 
 
 class Tokenize(Struct, frozen=True, array_like=True, tag=2):
@@ -53,13 +58,16 @@ class TokenizeRaw(Struct, frozen=True, array_like=True, tag=6):
 class Thinking(Struct, frozen=True, array_like=True):
     """Before it answers, the model thinks for at most `limit` tokens, or until it writes `ending`.
 
-    Then `closing` is written for it, after `hurried` where the limit cut the thought, and the answer follows.
+    Then `closing` is written for it, after `hurried` where the limit cut the thought, and the answer follows. In place
+    of an `ending` before the thought has its `least` tokens, `doubt` is written, and the model thinks on; a few times.
     """
 
     limit: int
     ending: str
     closing: str
     hurried: str = ""
+    least: int = 0
+    doubt: str = ""
 
 
 class Earlier(Struct, frozen=True, array_like=True):
@@ -77,7 +85,8 @@ class Generate(Struct, frozen=True, kw_only=True, array_like=True, tag=3):
     each token of the answer and of that many alternatives. Where there are images, the `turns`, and what the answer
     begins with, are what is read, and `tokens` only count it. An answer that has an `earlier` beginning goes on behind
     it; that counts in `limit` and in `Done`, and is not told again. A `grammar` is that of what follows it. With a
-    `limit` of 0, it is only counted.
+    `limit` of 0, it is only counted. `caching` says what may be reused for it, and `predicted` is what much of the
+    answer is expected to be.
     """
 
     id: int
@@ -96,6 +105,8 @@ class Generate(Struct, frozen=True, kw_only=True, array_like=True, tag=3):
     turns: tuple[Turn, ...] = ()
     begun: str = ""
     earlier: Earlier = Earlier()
+    caching: Caching = UNKEPT
+    predicted: str = ""
 
 
 class Cancel(Struct, frozen=True, array_like=True, tag=4):
@@ -119,7 +130,8 @@ class Ready(Struct, frozen=True, kw_only=True, array_like=True, tag=11):
     """The model is loaded. `context` and `pool` are in tokens, `created` is a unix time.
 
     `temperature` and `top_p` are the model's own, for requests that name none. `vocabulary` counts its tokens,
-    `template` is its chat template. One that `sees` takes images.
+    `template` is its chat template. One that `sees` takes images. One that is
+    `constrained` reads grammars, one with `logprobs` tells them and takes biases, a `lasting` one keeps prompts.
     """
 
     context: int
@@ -133,6 +145,9 @@ class Ready(Struct, frozen=True, kw_only=True, array_like=True, tag=11):
     template: str = ""
     tokenizer: str = ""
     sees: bool = False
+    constrained: bool = True
+    logprobs: bool = True
+    lasting: bool = True
 
 
 class Tokens(Struct, frozen=True, array_like=True, tag=12):
@@ -155,7 +170,8 @@ class Piece(Struct, frozen=True, array_like=True, tag=13):
 class Done(Struct, frozen=True, array_like=True, tag=14):
     """The end of an answer: `stop`, `length` or, when it was asked for, `cancelled`; with the token counts.
 
-    `reasoning` is the part of `output` that was thought.
+    `reasoning` is the part of `output` that was thought. Of tokens that were guessed ahead, so many were `accepted` and
+    `rejected`.
     """
 
     id: int
@@ -164,6 +180,8 @@ class Done(Struct, frozen=True, array_like=True, tag=14):
     cached: int = 0
     output: int = 0
     reasoning: int = 0
+    accepted: int = 0
+    rejected: int = 0
 
 
 class Embedded(Struct, frozen=True, array_like=True, tag=16):

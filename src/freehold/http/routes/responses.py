@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from freehold.core.errors import Invalid
-from freehold.core.ids import Mint, random_id
+from freehold.core.ids import Mint, random_padding
 from freehold.core.principal import Principal
 from freehold.http.body import read_json
 from freehold.http.endpoint import generation, json_object
@@ -68,7 +68,7 @@ def paths(answering: Answering, responses: Responses, background: Background, ma
             found = RESULTS in (query.include or ())
             frames = await background.journal.follow(who, response_id, query.starting_after, padded, found)
             if frames is None:
-                pad = random_id("")[:OBFUSCATION] if padded else None
+                pad = random_padding()[:OBFUSCATION] if padded else None
                 frames = each(await responses.replay(who, response_id, query.starting_after, pad))
             return EventStream(frames)
         if query.starting_after is not None:

@@ -1,6 +1,8 @@
 """A part of an index that never grows: the vectors and the words of some chunks."""
 
+import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 
 import numpy as np
@@ -8,6 +10,9 @@ from msgspec import Struct
 
 _TERM_BYTES = 5  # four for the term, one for its count
 _FEW = 0.1  # below this share, copying the vectors costs less than comparing all
+_ALONE = 8_000_000  # numbers that one thread compares in less time than it takes to share them out
+_CORES = min(4, os.cpu_count() or 1)  # more would wait for the memory
+_SHARED = ThreadPoolExecutor(_CORES, "likenesses")
 
 
 class ChunkVector(Struct, frozen=True):
@@ -70,9 +75,20 @@ class Segment:
         """
         places = np.flatnonzero(wanted)
         if len(places) > len(wanted) * _FEW:
-            return np.vecdot(self._matrix, query)  # BLAS would leave its threads spinning after a product
+            return self._compared(query)
         scores = np.zeros(len(wanted), np.float32)
         scores[places] = np.vecdot(self._matrix[places], query)
+        return scores
+
+    def _compared(self, query: np.ndarray) -> np.ndarray:
+        """The likeness of all; BLAS would leave its threads spinning after a product."""
+        matrix, scores = self._matrix, np.empty(len(self.numbers), np.float32)
+        step = len(matrix) if matrix.size <= _ALONE else -(-len(matrix) // _CORES)
+        first, *others = (slice(start, start + step) for start in range(0, len(matrix), step))
+        shared = [_SHARED.submit(np.vecdot, matrix[part], query, scores[part]) for part in others]
+        np.vecdot(matrix[first], query, scores[first])
+        for part in shared:
+            part.result()
         return scores
 
     def holding(self, term: int) -> tuple[np.ndarray, np.ndarray]:

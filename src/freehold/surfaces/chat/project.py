@@ -9,7 +9,7 @@ from freehold.surfaces.chat import objects
 from freehold.surfaces.chat.choice import ChoiceFold
 from freehold.surfaces.chat.objects import Chunk, ChunkChoice
 from freehold.surfaces.chat.request import ChatBody
-from freehold.surfaces.common import padding
+from freehold.surfaces.common import padding, tier_of
 from freehold.surfaces.errors import Envelope, envelope
 
 
@@ -25,6 +25,7 @@ class ChatProjection:
         options = body.stream_options
         self._model = body.model
         self._stamp = stamp
+        self._tier = tier_of(body.service_tier)
         self._wants_usage = options is not None and options.include_usage is True
         self._pad = None if options is not None and options.include_obfuscation is False else stamp.pad
         legacy, logprobs = body.functions is not None, body.logprobs is True
@@ -52,6 +53,7 @@ class ChatProjection:
             choices=tuple(choice.result() for choice in self._choices),
             usage=_usage(self._usage),
             system_fingerprint=self._stamp.served.fingerprint,
+            service_tier=self._tier,
         )
 
     def kept(self) -> objects.ChatCompletion:
@@ -87,7 +89,7 @@ class ChatProjection:
             "chat.completion.chunk",
             stamp.created,
             self._model,
-            "default",
+            self._tier,
             stamp.served.fingerprint,
             () if choice is None else (choice,),
             usage,
@@ -100,6 +102,6 @@ def _usage(usage: Usage) -> objects.ChatUsage:
         prompt_tokens=usage.input,
         completion_tokens=usage.output,
         total_tokens=usage.input + usage.output,
-        prompt_tokens_details=objects.PromptDetails(usage.cached, 0, usage.input - usage.cached),
-        completion_tokens_details=objects.CompletionDetails(usage.reasoning),
+        prompt_tokens_details=objects.PromptDetails(usage.cached, 0, usage.cache_write),
+        completion_tokens_details=objects.CompletionDetails(usage.reasoning, 0, usage.accepted, usage.rejected),
     )

@@ -29,8 +29,10 @@ from freehold.surfaces.common import (
     Temperature,
     TopP,
     biases,
+    caching_of,
     refuse,
     refuse_stream_options,
+    tier_of,
 )
 from freehold.surfaces.schema import json_format
 
@@ -214,7 +216,6 @@ _INERT: dict[str, tuple[Any, ...]] = {
     "modalities": (["text"],),
     "moderation": (),
     "prompt_cache_options": (),
-    "prompt_cache_retention": ("in_memory",),
     "web_search_options": (),
 }
 """Parameters that this version does not act on, each with the values that ask for nothing beyond what it does."""
@@ -246,6 +247,9 @@ def parse(body: ChatBody) -> Ask:
         choices=body.n or 1,
         sampling=_sampling(body),
         keep=body.store is True,
+        tier=tier_of(body.service_tier),
+        caching=caching_of(body.prompt_cache_key, body.prompt_cache_retention),
+        predicted=_predicted(body.prediction),
     )
 
 
@@ -270,6 +274,12 @@ def _sampling(body: ChatBody) -> Sampling:
         logit_bias=biases(body.logit_bias or {}),
         logprobs=body.top_logprobs or 0 if body.logprobs else None,
     )
+
+
+def _predicted(given: Prediction | None) -> str:
+    if given is None:
+        return ""
+    return given.content if isinstance(given.content, str) else "".join(part.text for part in given.content)
 
 
 def _tools(body: ChatBody) -> tuple[tuple[Function, ...], Choice]:

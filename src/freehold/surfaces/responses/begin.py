@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from freehold.core.surface import Stamp
+from freehold.surfaces.common import tier_of
 from freehold.surfaces.responses.objects import ConversationRef, Response
 from freehold.surfaces.responses.request import ResponseBody, conversation_id
 from freehold.surfaces.responses.tools import shown_tools
@@ -35,6 +36,7 @@ def begin(body: ResponseBody, stamp: Stamp) -> Response:
         prompt=msgspec.UNSET if body.prompt is None else body.prompt,
         reasoning=_reasoning(body, stamp),
         safety_identifier=body.safety_identifier,
+        service_tier=tier_of(body.service_tier),
         store=body.store is not False,
         temperature=served.temperature if body.temperature is None else body.temperature,
         text=_text(body),

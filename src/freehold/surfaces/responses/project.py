@@ -293,7 +293,7 @@ def usage_of(usage: Usage) -> objects.ResponseUsage:
     """Token counts as this surface writes them."""
     return objects.ResponseUsage(
         input_tokens=usage.input,
-        input_tokens_details=objects.InputDetails(usage.cached, usage.input - usage.cached),
+        input_tokens_details=objects.InputDetails(usage.cached, usage.cache_write),
         output_tokens=usage.output,
         output_tokens_details=objects.OutputDetails(usage.reasoning),
         total_tokens=usage.input + usage.output,

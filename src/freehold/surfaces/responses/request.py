@@ -32,8 +32,10 @@ from freehold.surfaces.common import (
     Metadata,
     Temperature,
     TopP,
+    caching_of,
     refuse,
     refuse_stream_options,
+    tier_of,
 )
 from freehold.surfaces.decode import Decoder
 from freehold.surfaces.responses.media import check_sources, places
@@ -153,7 +155,6 @@ class ResponseBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 _INERT: dict[str, tuple[Any, ...]] = {
     "moderation": (),
     "prompt_cache_options": (),
-    "prompt_cache_retention": ("in_memory",),
 }
 """Parameters that this version does not act on, each with the values that ask for nothing beyond what it does."""
 
@@ -193,6 +194,8 @@ def parse(body: ResponseBody) -> Ask:
         previous=body.previous_response_id,
         conversation=conversation_id(body.conversation),
         keep=body.store is not False,
+        tier=tier_of(body.service_tier),
+        caching=caching_of(body.prompt_cache_key, body.prompt_cache_retention),
     )
 
 

@@ -5,7 +5,7 @@ from struct import pack
 
 import pytest
 
-from freehold.engines.llama.header import read_header
+from freehold.engines.llama.header import read_header, read_numbers
 
 
 def text(value: str) -> bytes:
@@ -38,6 +38,13 @@ def test_reads_single_values_and_counts_those_of_arrays(tmp_path: Path) -> None:
         "scores": 3,
         "nested": 1,
     }
+
+
+def test_reads_the_numbers_of_one_array(tmp_path: Path) -> None:
+    path = tmp_path / "m.gguf"
+    path.write_bytes(gguf(*PAIRS) + b"the tensors")
+    assert read_numbers(path, "scores") == (1, 2, 3)
+    assert read_numbers(path, "general.sampling.temp") == read_numbers(path, "missing") == ()
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 import pytest
 
-from freehold.engines.parsers.thoughts import HARMONY, TAGS, Beginning, Notation, trained
+from freehold.engines.parsers.thoughts import DOUBT, HARMONY, TAGS, Beginning, Notation, least, trained
 
 
 @pytest.mark.parametrize(
@@ -44,6 +44,11 @@ def test_an_answer_does_not_begin_with_the_end_of_its_thought_wherever_it_is_spl
             told = told + part if told else beginning.feed(part) or ""
         assert (told or beginning.end()) == answer
         assert beginning.dropped == written.strip().startswith("</think>")
+
+
+def test_a_larger_budget_asks_for_more_of_a_thought_and_a_doubt_does_not_end_it() -> None:
+    assert [least(budget) for budget in (0, 32, 128, 4_096)] == [0, 4, 16, 512]
+    assert not any(notation.ending in DOUBT for notation in (TAGS, HARMONY))
 
 
 def test_an_answer_is_told_as_soon_as_it_cannot_be_a_mark() -> None:

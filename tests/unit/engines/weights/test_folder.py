@@ -1,9 +1,11 @@
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from freehold.engines.weights.errors import UnknownModel, WeightsError
-from freehold.engines.weights.folder import Folder, part_of
+from freehold.engines.weights.folder import Folder, held, part_of
 
 
 def test_a_starter_is_a_file_of_its_name(tmp_path: Path) -> None:
@@ -67,3 +69,23 @@ def test_a_file_outside_is_never_removed(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="outside the model folder"):
         Folder(tmp_path / "models").remove(str(file))
     assert file.exists()
+
+
+@pytest.mark.parametrize(("module", "gone"), [(os, "scandir"), (Path, "lstat")])
+def test_what_pip_moves_away_meanwhile_counts_nothing(
+    tmp_path: Path, module: Any, gone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pip-x").mkdir()
+    (tmp_path / "pip-x" / "half.whl").write_bytes(b"123")
+    (tmp_path / "whole.whl").write_bytes(b"12345")
+    assert held(tmp_path) == 8
+    real = getattr(module, gone)
+
+    def moved(path: Any, *arguments: Any, **named: Any) -> Any:
+        if "pip-x" in str(path):
+            raise FileNotFoundError(path)
+        return real(path, *arguments, **named)
+
+    monkeypatch.setattr(module, gone, moved)
+    assert held(tmp_path) == 5
+    assert held(tmp_path / "never") == 0

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from freehold.storage.vectors import segment
 from freehold.storage.vectors.index import MOST_SEGMENTS, StoreIndex
 from freehold.storage.vectors.segment import ChunkVector
 
@@ -52,8 +53,12 @@ def brute(chunks: Sequence[ChunkVector], query: bytes, most: int, kept: set[int]
     return [number for _, number in sorted(scored)[:most]]
 
 
+@pytest.mark.parametrize("alone", [8_000_000, 1_000])
 @pytest.mark.parametrize("kept", [None, {3}, {1, 4, 7}, set[int]()])
-def test_nearest_finds_what_brute_force_finds(kept: set[int] | None) -> None:
+def test_nearest_finds_what_brute_force_finds(
+    kept: set[int] | None, alone: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segment, "_ALONE", alone)  # above it, the cores share the work
     chunks = random_chunks(2_000, entries=20)
     index = index_of(chunks[:700], chunks[700:1500], chunks[1500:])
     for query in random_chunks(20, 1, seed=2):

@@ -12,7 +12,7 @@ from freehold.core.items import (
     OutputText,
     Refusal,
 )
-from freehold.core.prompt import Ask, Choice, Function, JsonFormat, Thoughts
+from freehold.core.prompt import Ask, Caching, Choice, Function, JsonFormat, Thoughts
 from freehold.surfaces.chat.request import ChatBody, parse
 from freehold.surfaces.decode import Decoder
 
@@ -199,7 +199,6 @@ UNSUPPORTED = [
     ({"modalities": ["text", "audio"]}, "modalities"),
     ({"moderation": {"model": "m"}}, "moderation"),
     ({"prompt_cache_options": {}}, "prompt_cache_options"),
-    ({"prompt_cache_retention": "24h"}, "prompt_cache_retention"),
     ({"tools": [{"type": "web_search"}]}, "tools[0].type"),
     ({"messages": [{"role": "assistant", "content": "x", "audio": {"id": "a"}}]}, "messages[0].audio"),
     ({"web_search_options": {}}, "web_search_options"),
@@ -233,3 +232,14 @@ def test_what_cannot_work_yet_is_refused_by_name(body: dict[str, object], param:
 )
 def test_values_that_ask_for_what_is_done_anyway_are_taken(body: dict[str, object]) -> None:
     assert ask(**body).model == "m"
+
+
+def test_what_is_said_of_queue_cache_and_prediction() -> None:
+    told = ask(
+        service_tier="fast",
+        prompt_cache_key="k",
+        prompt_cache_retention="24h",
+        prediction={"type": "content", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]},
+    )
+    assert (told.tier, told.caching, told.predicted) == ("priority", Caching(family="k", lasting=True), "ab")
+    assert ask(prediction={"type": "content", "content": "a"}).predicted == "a"

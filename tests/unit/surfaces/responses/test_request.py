@@ -249,7 +249,6 @@ def test_bad_input_names_its_path(body: dict[str, object], code: str, param: str
 UNSUPPORTED = [
     ({"moderation": {"model": "m"}}, "moderation"),
     ({"prompt_cache_options": {}}, "prompt_cache_options"),
-    ({"prompt_cache_retention": "24h"}, "prompt_cache_retention"),
     ({"reasoning": {"mode": "pro"}}, "reasoning.mode"),
     ({"tools": [{"type": "web_search_preview"}]}, "tools[0].type"),
     ({"tools": [TOOL], "tool_choice": {"type": "web_search"}}, "tool_choice.type"),
