@@ -92,6 +92,7 @@ SNIPPETS: dict[Snippet, Sensible] = {
     Snippet("09_refusals.py", follows="09_pydantic.py"): says("participants="),
     Snippet("10_image_base64.py", "response.output_text", given=PHOTO): says("coffee"),
     Snippet("11_cache_key.py", "response.prompt_cache_key, response.output_text"): says("my-app-v2"),
+    Snippet("11_cache_retention.py", "response.prompt_cache_retention, response.output_text"): says("24h"),
     Snippet("12_batch.py", given=QUESTIONS): at_least(1),
     Snippet("12_results.py", "result_file.text", "12_batch.py", QUESTIONS, WAITING): says("req-0", "req-1", "req-2"),
     Snippet("13_backoff.py", "response.output_text"): at_least(1),
