@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +25,7 @@ from typing import Any
 
 import httpx2
 
+from benches.figures import Figure, show
 from benches.server_cpu import KEY, free_port, server
 
 WORDS = ("apple", "river", "stone", "cloud", "lamp", "horse", "winter", "bread", "music", "garden", "window", "letter")
@@ -126,14 +127,27 @@ async def measured(options: argparse.Namespace, folder: Path) -> list[Row]:
     return rows
 
 
-def show(rows: list[Row]) -> None:
-    """Print the table; ratios are to the first row."""
+def table(rows: list[Row]) -> Iterator[str]:
+    """The rows as a Markdown table; ratios are to the first one."""
     cold = statistics.median(rows[0].seconds)
-    print(f"{'first token':36}{'median':>10}{'of cold':>9}{'cached tokens':>16}{'of':>7}")
+    yield "| first token | median | of the first | cached tokens | of |"
+    yield "|---|---|---|---|---|"
     for row in rows:
         median = statistics.median(row.seconds)
         cached = f"{min(row.cached)} to {max(row.cached)}" if min(row.cached) != max(row.cached) else str(row.cached[0])
-        print(f"{row.name:36}{median:8.3f} s{median / cold:9.2f}{cached:>16}{max(row.tokens):7}")
+        yield f"| {row.name} | {median:.3f} s | {median / cold:.2f} | {cached} | {max(row.tokens)} |"
+
+
+def found(rows: list[Row]) -> Iterator[Figure]:
+    """The figures, and what they are held to."""
+    cold, warm, other, restarted, stranger = rows
+    median = {row.name: statistics.median(row.seconds) for row in rows}
+    for row in rows:
+        yield Figure("first token of a prompt of 2,000 tokens", row.name, median[row.name], "s")
+    yield Figure("first token, of the first time", warm.name, median[warm.name] / median[cold.name], most=0.1)
+    yield Figure("first token, of the first time", restarted.name, median[restarted.name] / median[cold.name], most=0.3)
+    for row in (other, stranger):
+        yield Figure("cached tokens", row.name, max(row.cached), most=0)
 
 
 def main() -> None:
@@ -145,7 +159,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        show(asyncio.run(measured(options, Path(folder))))
+        rows = asyncio.run(measured(options, Path(folder)))
+    print("\n".join(table(rows)))
+    show(list(found(rows)))
 
 
 if __name__ == "__main__":
