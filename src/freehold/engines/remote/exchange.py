@@ -64,6 +64,8 @@ class Exchange:
             self._fault = fault
         except TooLong:
             raise RemoteFailed("The server of this model sent an event without an end.") from None
+        if found:
+            self._connection.begun()
         return found
 
     def close(self) -> None:
@@ -89,7 +91,7 @@ async def open_exchange(client: Client, request: Request, reader: Reader) -> Exc
         raise failed(broken, where) from broken
     try:
         await _check(client, connection)
-        kind = connection.headers.get(b"content-type", b"")
+        kind = connection.headers.get(b"content-type", b"").lower()
         if not kind.startswith(b"text/event-stream"):
             return await _whole(client, connection, kind, reader)
     except Broken as broken:
