@@ -311,6 +311,31 @@ def test_its_key_is_sent_and_stands_nowhere(tmp_path: Path, monkeypatch: pytest.
     run(main)
 
 
+@pytest.mark.parametrize(
+    ("param", "chats", "responses"),
+    [
+        ("messages", "messages", "input"),
+        ("response_format.json_schema", "response_format", "text.format"),
+        ("reasoning_effort", "reasoning_effort", "reasoning.effort"),
+        ("temperature", "temperature", "temperature"),
+        ("best_of", None, None),
+    ],
+)
+def test_what_a_server_finds_wrong_has_the_name_that_the_client_knows(
+    tmp_path: Path, param: str, chats: str | None, responses: str | None
+) -> None:
+    async def main() -> None:
+        async with upstream() as up, front(tmp_path, up) as client:
+            up.answer(CHAT, reply({"error": {"message": "too much", "param": param, "code": "invalid_value"}}, 400))
+            for path, name in (("/chat/completions", chats), ("/responses", responses)):
+                for streamed in (False, True):
+                    answer = await ask(client, path, streamed)
+                    error = answer.json()["error"]
+                    assert (answer.status_code, error["param"], error["code"]) == (400, name, "invalid_value")
+
+    run(main)
+
+
 def test_projects_are_kept_apart_in_the_cache_of_a_server(tmp_path: Path) -> None:
     async def main() -> None:
         async with upstream() as up, front(tmp_path, up, dialect="vllm") as client:

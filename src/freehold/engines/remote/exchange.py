@@ -42,7 +42,7 @@ class Exchange:
         try:
             data = await self._connection.read()
         except Broken as broken:
-            raise failed(broken, self._where) from broken
+            raise failed(broken, self._where) from None
         return self._told(data, last=not data)
 
     def _told(self, data: bytes, last: bool) -> Sequence[Delta]:
@@ -77,7 +77,7 @@ class Exchange:
 
 
 def failed(broken: Broken, where: str) -> RemoteFailed:
-    """The fault for an exchange that broke; the log says where."""
+    """The fault for an exchange that broke; the log says where, in a line that needs no trace of calls."""
     _log.warning("%s failed: %s", where, broken.why)
     return RemoteFailed(f"The server of this model did not answer as it should: {broken.why}.")
 
@@ -88,7 +88,7 @@ async def open_exchange(client: Client, request: Request, reader: Reader) -> Exc
     try:
         connection = await client.ask("POST", client.address.path + request.path, request.body)
     except Broken as broken:
-        raise failed(broken, where) from broken
+        raise failed(broken, where) from None
     try:
         await _check(client, connection)
         kind = connection.headers.get(b"content-type", b"").lower()
@@ -96,7 +96,7 @@ async def open_exchange(client: Client, request: Request, reader: Reader) -> Exc
             return await _whole(client, connection, kind, reader)
     except Broken as broken:
         connection.close()
-        raise failed(broken, where) from broken
+        raise failed(broken, where) from None
     except BaseException:
         connection.close()
         raise
