@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx2
 
 from freehold.config import Settings, Storage
+from freehold.engines.embedders import EmbedderSpec
 from freehold.engines.registry import EngineSpec
 from freehold.services.answering import Chance
 from freehold.wiring import House, build
@@ -40,10 +41,17 @@ async def house(
     folder: Path, chance: Chance | None = None, **spec: object
 ) -> AsyncIterator[tuple[House, httpx2.AsyncClient]]:
     """Yield a server and a client of it that carries a good key. `spec` are settings of the script engine."""
-    settings = Settings(
-        storage=Storage(database=database_url(folder)),
-        engines=(EngineSpec(name="script", kind="script", **spec),),  # type: ignore[arg-type]
-    )
+    engine = EngineSpec(name="script", kind="script", **spec)  # type: ignore[arg-type]
+    async with house_of(folder, engine, chance=chance) as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def house_of(
+    folder: Path, *engines: EngineSpec, embedders: tuple[EmbedderSpec, ...] = (), chance: Chance | None = None
+) -> AsyncIterator[tuple[House, httpx2.AsyncClient]]:
+    """Yield a server with these engines and embedders, and a client of it that carries a good key."""
+    settings = Settings(storage=Storage(database=database_url(folder)), engines=engines, embedders=embedders)
     async with build(settings, folder, nowhere, chance or fixed_chance()) as built:
         built.keys.accept(KEY)
         transport = httpx2.ASGITransport(app=built.app, raise_app_exceptions=True)

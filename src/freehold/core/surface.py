@@ -79,3 +79,8 @@ class Surface(Generic[B]):
     frame: Callable[[Any], bytes]
     unknown_model: Callable[[str, str], Fault]
     last: bytes = b""
+
+    def parameter(self, name: str) -> str:
+        """What a parameter of the engines' port is called here."""
+        named = {"input": self.conversation, "format": self.format, "reasoning_effort": self.effort}
+        return named.get(name, name)

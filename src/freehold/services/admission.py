@@ -93,8 +93,7 @@ class Admission:
             seen = await self._media.see(who, entry, items, ask.places)
             return await self._admitted(Admitted(ask, items, entry, engine, effort, seen=seen))
         except Invalid as fault:
-            named = {None: surface.conversation, "input": surface.conversation, "format": surface.format}
-            fault.param = named.get(fault.param, fault.param)
+            fault.param = surface.parameter(fault.param or "input")
             raise
         except Unsupported as fault:
             if fault.param == "counted":

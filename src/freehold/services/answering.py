@@ -120,6 +120,8 @@ class Answer:
         error = event.error
         if error is not None and error.__cause__ is not None:
             log.error("answer %s failed", self.id, exc_info=error.__cause__)
+        if error is not None and error.param is not None:  # only an engine elsewhere learns of it so late
+            error.param = self.surface.parameter(error.param)
         if self.keep is None:
             return frames, error
         try:

@@ -12,6 +12,7 @@ from freehold.engines.remote.connection import Connection
 
 _IDLE_SECONDS = 30.0
 _MOST_IDLE = 1_024
+_UNHEARD_MS = 30_000
 
 
 class Patience(Struct, frozen=True, kw_only=True):
@@ -26,6 +27,9 @@ class Client:
     """Asks one upstream. It belongs to one event loop."""
 
     def __init__(self, address: Address, key: Secret | None, patience: Patience) -> None:
+        """Raises ValueError, without the key, for one that no header can carry."""
+        if key is not None and not (key.reveal().isascii() and key.reveal().isprintable()):
+            raise ValueError("its key is none: it has characters that no key has")
         self.address = address
         self.patience = patience
         self._tls = ssl.create_default_context() if address.scheme == "https" else None
@@ -91,4 +95,5 @@ class Client:
             raise Unreachable(f"it took no connection within {patience.connect:g} seconds") from None
         except (OSError, ssl.SSLError) as error:
             raise Unreachable(f"no connection could be made ({error.strerror or error})") from error
+        connection.hurry(_UNHEARD_MS)
         return connection

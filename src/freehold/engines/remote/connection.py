@@ -2,6 +2,7 @@
 microsecond a piece where general clients cost fifty."""
 
 import asyncio
+import socket
 from collections.abc import Callable
 
 import httptools
@@ -41,7 +42,8 @@ class Connection(asyncio.Protocol):
         self.headers: dict[bytes, bytes] = {}
 
     async def send(self, request: bytes, first: float, between: float) -> None:
-        """Send a request and wait for the head of its answer: `first` seconds, then `between` for each piece.
+        """Send a request and wait for the head of its answer: `first` seconds; then for each piece, so long
+        until it has `begun`, and `between` after that.
 
         Raises Silent, Cut and Garbled.
         """
@@ -65,9 +67,6 @@ class Connection(asyncio.Protocol):
             if self._complete:
                 return b""
             await self._wait()
-        if self._limit != self._between:  # it has begun
-            self._limit = self._between
-            self._watch()
         held = self._held
         data = held[0] if len(held) == 1 else b"".join(held)
         self._held, self._size = [], 0
@@ -85,6 +84,12 @@ class Connection(asyncio.Protocol):
             size += len(piece)
         return b"".join(pieces)
 
+    def begun(self) -> None:
+        """Say that the answer has begun: from now on, the pieces are waited for as long as `between` says."""
+        if self._limit != self._between:
+            self._limit = self._between
+            self._watch()
+
     def release(self) -> None:
         """Say that the answer was read: the connection may be used again, as soon as its last bytes are here."""
         self._released = True
@@ -92,6 +97,12 @@ class Connection(asyncio.Protocol):
             self._free()
         elif not self.closed:
             self._loop.call_later(_TRAILING_SECONDS, self._unless_complete)
+
+    def hurry(self, milliseconds: int) -> None:
+        """Have the system end the connection where the other side does not even say that it got what was sent."""
+        sock = self._transport.get_extra_info("socket") if self._transport is not None else None
+        if sock is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
 
     def close(self) -> None:
         """Hang up at once: the upstream stops working on the answer."""

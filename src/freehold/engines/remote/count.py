@@ -67,7 +67,7 @@ async def _asked(client: Client, path: str, body: dict[str, Any]) -> dict[str, A
     try:
         status, answer = await whole(client, "POST", path, json.encode(body), None)
     except Broken as broken:
-        raise failed(broken, where) from broken
+        raise failed(broken, where) from None
     if status != 200:
         raise refused(status, answer, 1.0, where)
     try:

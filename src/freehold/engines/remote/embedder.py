@@ -118,7 +118,7 @@ async def _embedded(
     try:
         status, answer = await whole(client, "POST", client.address.path + "/embeddings", json.encode(body), patience)
     except Broken as broken:
-        raise failed(broken, where) from broken
+        raise failed(broken, where) from None
     if status != 200:
         fault = refused(status, answer, 1.0, where)
         if isinstance(fault, Invalid):

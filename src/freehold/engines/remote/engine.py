@@ -1,8 +1,9 @@
 """The engine of kind `remote`: any server that speaks the OpenAI API, or several that serve the same models."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 from msgspec.structs import replace
 
@@ -28,9 +29,11 @@ from freehold.engines.remote.request import check, request
 from freehold.engines.remote.served import served_by
 from freehold.engines.remote.upstreams import Upstream, Upstreams
 
+T = TypeVar("T")
+
 _START_SECONDS = 5.0
 _NOT_ON = "This answer was interrupted, and the server of its model cannot go on with what was said."
-_DOWN = "The server of this model cannot be reached now. Please retry your request."
+_DOWN = "The server of this model does not answer now, or fails. Please retry your request."
 
 
 @asynccontextmanager
@@ -102,16 +105,18 @@ class RemoteEngine:
         if prompt.model not in self._models:
             raise NotFound(f"The model `{prompt.model}` is not served by this engine.", "model_not_found", "model")
         self._gate.check(claim_of(prompt))
-        check(prompt, self.upstreams.dialect(0))
+        for place in range(len(self.upstreams)):
+            check(prompt, self.upstreams.dialect(place))
         await self._holding.check(prompt)
-        if isinstance(prompt.raw, tuple):
-            client, dialect = self._anyone()
-            return replace(prompt, tokens=prompt.raw, raw=await detokenize(client, dialect, prompt.model, prompt.raw))
+        raw = prompt.raw
+        if isinstance(raw, tuple):
+            text = await self._anyone(prompt, lambda client, dialect: detokenize(client, dialect, prompt.model, raw))
+            return replace(prompt, tokens=raw, raw=text)
         return await self._counted(prompt) if prompt.counted else prompt
 
     async def _counted(self, prompt: Prompt) -> Prompt:
-        client, dialect = self._anyone()
-        number, context = await count(client, dialect, prompt), self._models[prompt.model].context
+        number = await self._anyone(prompt, lambda client, dialect: count(client, dialect, prompt))
+        context = self._models[prompt.model].context
         if number >= context:
             raise Invalid(
                 f"This model's maximum context length is {context} tokens. However, your messages resulted in {number} "
@@ -121,12 +126,18 @@ class RemoteEngine:
             )
         return replace(prompt, tokens=tuple(range(number)))
 
-    def _anyone(self) -> tuple[Client, Dialect]:
-        """One of the servers, to ask it something short."""
-        place = self.upstreams.replicas.choose(None, ())
-        if place is None:
-            raise self._down()
-        return self.upstreams.client(place), self.upstreams.dialect(place)
+    async def _anyone(self, prompt: Prompt, ask: Callable[[Client, Dialect], Awaitable[T]]) -> T:
+        """Ask one of the servers something short about a prompt."""
+
+        async def asked(place: int) -> T:
+            replica = self.upstreams.replicas[place]
+            replica.begin()
+            try:
+                return await ask(self.upstreams.client(place), self.upstreams.dialect(place))
+            finally:
+                replica.leave()
+
+        return await self._first(prompt.model, None, (), asked)
 
     def _down(self) -> EngineBusy:
         return EngineBusy(_DOWN, "server_unavailable", retry_after=max(1.0, self.upstreams.replicas.wait()))
@@ -140,7 +151,7 @@ class RemoteEngine:
         if any(isinstance(one, Call) for one in prompt.begun.said):
             yield Stop("stop", Usage())  # a call that was told is an answer; what may have followed it, nobody knows
             return
-        if prompt.begun.said and all(self.upstreams.dialect(n).going_on == "none" for n in range(len(self.upstreams))):
+        if prompt.begun.said and any(self.upstreams.dialect(n).going_on == "none" for n in range(len(self.upstreams))):
             raise Unsupported(_NOT_ON, "background")
         place = await self._gate.acquire(0, claim_of(prompt))
         answer: _Answer | None = None
@@ -164,31 +175,44 @@ class RemoteEngine:
 
     async def _begin(self, prompt: Prompt) -> tuple["_Answer", Sequence[Delta]]:
         """Ask one of the servers, and the next where it fails, until one says something."""
-        replicas, tried = self.upstreams.replicas, list[int]()
         family = prompt.caching.family
         if family is not None:
             family = f"{prompt.caching.owner}\0{family}"
-        known = prefixes(prompt) if len(replicas) > 1 else ()
+        known = prefixes(prompt) if len(self.upstreams) > 1 else ()
+
+        async def asked(place: int) -> tuple["_Answer", Sequence[Delta]]:
+            answer = _Answer(self.upstreams, place)
+            return answer, await answer.begin(prompt)
+
+        return await self._first(prompt.model, family, known, asked)
+
+    async def _first(
+        self, model: str, family: str | None, known: Sequence[int], ask: Callable[[int], Awaitable[T]]
+    ) -> T:
+        """Return what the first of the servers says that does not fail: each is asked once at most."""
+        replicas, tried = self.upstreams.replicas, self.upstreams.lacking(model)
         failure: Fault | None = None
         while (place := replicas.choose(family, known, tried)) is not None:
             tried.append(place)
             replica = replicas[place]
-            answer = _Answer(self.upstreams, place)
             try:
-                deltas = await answer.begin(prompt)
+                found = await ask(place)
             except EngineBusy as busy:
                 replica.refuse(replicas.now(), busy.retry_after)
                 failure = busy
             except RemoteFailed as failed:
                 replica.fail(replicas.now())
                 failure = failed
+            except NotFound as missing:
+                replica.succeed()
+                failure = failure or missing
             except Fault:
                 replica.succeed()
                 raise
             else:
                 replica.succeed()
                 replica.remember(known)
-                return answer, deltas
+                return found
         raise failure or self._down()
 
     def _changed(self) -> None:

@@ -42,7 +42,7 @@ class Exchange:
         try:
             data = await self._connection.read()
         except Broken as broken:
-            raise failed(broken, self._where) from broken
+            raise failed(broken, self._where) from None
         return self._told(data, last=not data)
 
     def _told(self, data: bytes, last: bool) -> Sequence[Delta]:
@@ -64,6 +64,8 @@ class Exchange:
             self._fault = fault
         except TooLong:
             raise RemoteFailed("The server of this model sent an event without an end.") from None
+        if found:
+            self._connection.begun()
         return found
 
     def close(self) -> None:
@@ -75,7 +77,7 @@ class Exchange:
 
 
 def failed(broken: Broken, where: str) -> RemoteFailed:
-    """The fault for an exchange that broke; the log says where."""
+    """The fault for an exchange that broke; the log says where, in a line that needs no trace of calls."""
     _log.warning("%s failed: %s", where, broken.why)
     return RemoteFailed(f"The server of this model did not answer as it should: {broken.why}.")
 
@@ -86,15 +88,15 @@ async def open_exchange(client: Client, request: Request, reader: Reader) -> Exc
     try:
         connection = await client.ask("POST", client.address.path + request.path, request.body)
     except Broken as broken:
-        raise failed(broken, where) from broken
+        raise failed(broken, where) from None
     try:
         await _check(client, connection)
-        kind = connection.headers.get(b"content-type", b"")
+        kind = connection.headers.get(b"content-type", b"").lower()
         if not kind.startswith(b"text/event-stream"):
             return await _whole(client, connection, kind, reader)
     except Broken as broken:
         connection.close()
-        raise failed(broken, where) from broken
+        raise failed(broken, where) from None
     except BaseException:
         connection.close()
         raise

@@ -35,7 +35,9 @@ class Holding:
             await self._grammars.check(prompt)
 
     async def verify(self, prompt: Prompt, reader: Reader) -> None:
-        """Raise RemoteFailed for a finished answer that is not what it was held to."""
+        """Raise RemoteFailed for a finished answer that is not what it was held to; a refusal is held to nothing."""
+        if reader.declined:
+            return
         if reader.alone is not None:
             return await self._verify_input(reader.alone, "".join(reader.text))
         calls = reader.calls.whole

@@ -47,11 +47,12 @@ class Ability(Struct, frozen=True, kw_only=True):
 
 
 class Facts(Struct, frozen=True, kw_only=True):
-    """What was found out about an upstream."""
+    """What was found out about an upstream; `listed` is every name that it told, `models` those that matter."""
 
     dialect: Dialect
     version: str = ""
     models: Mapping[str, Ability] = {}
+    listed: frozenset[str] = frozenset()
 
 
 class Probe:
@@ -73,7 +74,7 @@ class Probe:
         known = {one.id: one for one in listed}
         wanted = names or [one.id for one in listed if not _another(one)]
         models = {name: await self._told(dialect, known.get(name)) for name in wanted if name in known or names}
-        return Facts(dialect=dialect, version=version, models=models)
+        return Facts(dialect=dialect, version=version, models=models, listed=frozenset(known))
 
     async def try_out(self, facts: Facts, names: Sequence[str]) -> Facts:
         """Return the facts with what a few small requests show of these models. Raises Broken."""

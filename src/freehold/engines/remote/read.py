@@ -43,6 +43,7 @@ class Reader:
         self.calls = CallReader(offered(prompt), dialect.custom)
         self.counts = Counts()
         self.reason: StopReason | None = None
+        self.declined = False
         self._parallel = prompt.parallel
         # What is gone on with has its thought behind it.
         plain = prompt.raw is not None or prompt.begun.said or not dialect.tagged
@@ -97,8 +98,12 @@ class Reader:
         if piece.content:
             self._say(found, piece.content, logprobs)
         if piece.refusal:
+            self.declined = True
             found.append(Declined(piece.refusal))
         if piece.tool_calls:
+            if self._tags is not None:  # what it holds was said before the call
+                found += self._kept(list(self._tags.end()))
+                self._tags = None
             found += self._call(piece.tool_calls)
 
     def _say(self, found: list[Delta], text: str, logprobs: wire.Logprobs | None) -> None:

@@ -12,6 +12,7 @@ LONGEST_REST_SECONDS = 60.0
 SLACK = 4
 """How many more requests than the idlest an upstream may have under way, and be asked for what it has read."""
 _REMEMBERED = 8_192
+_BELIEVED = 2
 
 
 class Replica:
@@ -63,9 +64,19 @@ class Replica:
             self._until = now + min(REST_SECONDS * 2**self._rests, LONGEST_REST_SECONDS)
             self._rests += 1
 
+    def miss(self, now: float) -> None:
+        """It does not even say that it is well: where its breaker is open, it rests until it does."""
+        self._failures += 1
+        if self.broken:
+            self._until, self._rests = now + LONGEST_REST_SECONDS, 0
+
     def rested(self, now: float) -> None:
-        """It says that it is well: where its breaker is open, the next request shows whether it is."""
-        self._until = now
+        """It says that it is well: where its breaker is open, the next request shows whether it is.
+
+        One that said so, and failed that request, has to rest in spite of it.
+        """
+        if self._rests < _BELIEVED:
+            self._until = now
 
     def refuse(self, now: float, seconds: float) -> None:
         """It has too much to do for so many seconds."""

@@ -51,9 +51,14 @@ class Upstreams:
         return self._all[place].client
 
     def dialect(self, place: int) -> Dialect:
-        """How an upstream wants to be asked, as far as that is known."""
-        facts = self._facts.get(place)
+        """How an upstream wants to be asked; one of which nothing is known yet is taken to be like the others."""
+        facts = self._facts.get(place) or next(iter(self.facts), None)
         return self._dialect if facts is None else facts.dialect
+
+    def lacking(self, model: str) -> list[int]:
+        """The upstreams that do not list a model, where another does."""
+        lacking = [place for place, facts in self._facts.items() if model not in facts.listed]
+        return [] if len(lacking) == len(self._facts) else lacking
 
     @property
     def facts(self) -> list[Facts]:
@@ -87,7 +92,7 @@ class Upstreams:
             await self._all[place].probe.alive()
         except (Broken, Fault) as error:
             _log.warning("%s is not well: %s", self._all[place].client.address, error)
-            self.replicas[place].fail(self.replicas.now())
+            self.replicas[place].miss(self.replicas.now())
         else:
             if self._ill(place):
                 _log.warning("%s answers again", self._all[place].client.address)
@@ -103,7 +108,7 @@ class Upstreams:
             _log.warning("%s could not be asked what it is: %s", one.client.address, error)
             return
         self.replicas[place].succeed()
-        missing = [name for name in self._names if name not in facts.models]
+        missing = [name for name in self._names if name not in facts.listed]
         if missing:
             _log.warning("%s does not list %s", one.client.address, ", ".join(missing))
 

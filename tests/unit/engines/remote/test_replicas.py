@@ -118,6 +118,26 @@ def test_one_that_says_it_is_well_is_tried_before_its_rest_is_over(three: Replic
     assert three.choose(None, ()) == 0
 
 
+def test_one_that_says_so_in_vain_rests_in_spite_of_it(three: Replicas, clock: Clock) -> None:
+    for _ in range(FAILURES):
+        three[0].fail(clock.now)
+    three[0].rested(clock.now)
+    three[0].fail(clock.now)
+    three[0].rested(clock.now)
+    assert three[0].back() == clock.now + 2 * REST_SECONDS
+    assert three.choose(None, ()) == 1
+
+
+def test_one_that_does_not_answer_at_all_rests_until_it_does(three: Replicas, clock: Clock) -> None:
+    for _ in range(FAILURES + 5):
+        three[0].fail(clock.now)
+    three[0].miss(clock.now)
+    clock.now += REST_SECONDS
+    assert three.choose(None, ()) == 1
+    three[0].rested(clock.now)
+    assert three.choose(None, ()) == 0
+
+
 def test_a_busy_one_is_left_alone_until_it_said(clock: Clock) -> None:
     one = Replicas(["a"], clock)
     one[0].refuse(clock.now, 7.0)
