@@ -50,6 +50,8 @@ async def idle(by: Engine) -> None:
 async def sampling(by: Engine) -> None:
     whole, stop = await said(by, prompt("What is the capital of France?"))
     assert "Paris" in whole and stop.reason == "stop"
+    nearly, _ = await said(by, prompt("What is the capital of France?", Sampling(temperature=1e-30, max_tokens=12)))
+    assert nearly == whole
     for limit in (1, 7):
         _, stop = await said(by, prompt("Write a long story.", replace(GREEDY, max_tokens=limit)))
         assert (stop.reason, stop.usage.output) == ("length", limit)
@@ -181,4 +183,13 @@ def test_a_file_that_it_cannot_read_says_which_engine_can(tiny_model: Path) -> N
             pass
 
     with pytest.raises(EngineFailed, match="use an engine of kind 'llama'"):
+        asyncio.run(main())
+
+
+def test_weights_that_it_cannot_read_are_named(qwen05: Path) -> None:
+    async def main() -> None:
+        async with engine(qwen05):
+            pass
+
+    with pytest.raises(EngineFailed, match="weights that are stored as Q5_0"):
         asyncio.run(main())

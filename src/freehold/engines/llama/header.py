@@ -23,7 +23,15 @@ _NUMBERS = {
     12: Struct("<d"),
 }
 _STRING, _ARRAY = 8, 9
-_BEFORE_PAIRS = 16  # bytes: the magic, the version and the number of tensors
+_BEFORE_TENSORS = 8  # bytes: the magic and the version
+_BEFORE_PAIRS = 16  # bytes: and the number of tensors
+_STORED = {
+    **dict(enumerate(("F32", "F16", "Q4_0", "Q4_1"))),
+    **dict(enumerate(("Q5_0", "Q5_1", "Q8_0", "Q8_1", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "Q8_K"), 6)),
+    **dict(enumerate(("IQ2_XXS", "IQ2_XS", "IQ3_XXS", "IQ1_S", "IQ4_NL", "IQ3_S", "IQ2_S", "IQ4_XS"), 16)),
+    **dict(enumerate(("I8", "I16", "I32", "I64", "F64", "IQ1_M", "BF16"), 24)),
+    **{34: "TQ1_0", 35: "TQ2_0", 39: "MXFP4"},
+}
 _LONGEST_STRING = 1 << 26
 _MOST_CONTEXT = 32_768
 _MOST_OUTPUT = 4_096
@@ -63,6 +71,23 @@ def read_numbers(path: Path, key: str) -> tuple[float, ...]:
     return ()
 
 
+def read_storage(path: Path) -> frozenset[str]:
+    """Return how the weights are stored in a file whose header `read_header` reads, such as Q4_K: a file may mix them.
+
+    Raises ValueError when the file is damaged.
+    """
+    with path.open("rb") as file:
+        file.seek(_BEFORE_TENSORS)
+        try:
+            tensors, pairs = _unpack(_U64, file), _unpack(_U64, file)
+            for _ in range(pairs):
+                _string(file)
+                _value(file, _unpack(_U32, file))
+            return frozenset(_stored(file) for _ in range(tensors))
+        except (error, UnicodeDecodeError) as damage:
+            raise ValueError("its header is damaged or cut off") from damage
+
+
 def sizes(header: Mapping[str, Value], slots: int, context: int | None, pool: int | None) -> tuple[int, int]:
     """Return the tokens of the context and of the pool, from what the settings say of them."""
     trained = int(header.get(f"{header.get('general.architecture')}.context_length", _MOST_CONTEXT))
@@ -77,6 +102,15 @@ def fingerprint(path: Path, version: str) -> str:
         head = file.read(1 << 20)
     parts = (path.name, str(path.stat().st_size), version)
     return "fp_" + hashlib.sha256("\n".join(parts).encode() + head).hexdigest()[:10]
+
+
+def _stored(file: BinaryIO) -> str:
+    """Read what the header says of a tensor: its name, its dimensions, how it is stored, and where."""
+    _string(file)
+    file.seek(_unpack(_U32, file) * _U64.size, 1)
+    kind = _unpack(_U32, file)
+    file.seek(_U64.size, 1)
+    return _STORED.get(kind, f"type {kind}")
 
 
 def _pairs(file: BinaryIO, count: int):

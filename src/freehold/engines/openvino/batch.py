@@ -95,7 +95,10 @@ class Batch:
                 self._fail(f"OpenVINO failed: {error}")
 
     def _admit(self) -> None:
-        """Begin with those who wait, in their order, until one needs the pipeline opened again."""
+        """Begin with those who wait, in their order, until one needs the pipeline opened again.
+
+        One that OpenVINO does not take fails alone: those that run are not touched by it.
+        """
         while self._waiting:
             run = self._waiting[0]
             if self._caching and not self._shared and self._owner not in (None, run.owner):
@@ -104,11 +107,17 @@ class Batch:
                 self._reopen()
             self._owner = run.owner
             self._number += 1
-            prompt = _TENSOR(np.array([run.tokens], dtype=np.int64))
-            run.handle = self._pipeline.add_request(self._number, prompt, run.config)
+            try:
+                prompt = _TENSOR(np.array([run.tokens], dtype=np.int64))
+                run.handle = self._pipeline.add_request(self._number, prompt, run.config)
+            except Exception as error:  # noqa: BLE001 - what fails is told to who waits for it
+                run.failure = f"OpenVINO does not take this request: {error}"
             with self._changed:
                 self._waiting.remove(run)
-                self._running.append(run)
+                if run.failure:
+                    self._changed.notify_all()
+                else:
+                    self._running.append(run)
 
     def _reopen(self) -> None:
         _log.warning("a second project uses the model: what was read of prompts is not reused from now on")

@@ -9,7 +9,7 @@ from typing import Any
 import openvino_genai
 
 from freehold.core.prompt import Raw, Turn
-from freehold.engines.llama.header import fingerprint, read_header, read_numbers, sizes
+from freehold.engines.llama.header import fingerprint, read_header, read_numbers, read_storage, sizes
 from freehold.engines.llama.sampling import defaults
 from freehold.engines.openvino.batch import Batch
 from freehold.engines.openvino.sampling import sampling
@@ -21,6 +21,8 @@ from freehold.engines.worker.thinking import answer, continued, counted
 _GENAI: Any = openvino_genai
 _BLOCK = 32  # tokens of one piece of its memory, on a CPU
 _POLL = 0.05
+_STORAGE = {"F32", "F16", "Q8_0", "Q6_K", "Q4_K", "Q4_0", "Q4_1"}
+"""How weights may be stored for it to read them."""
 _BYTES = "gpt2"
 _ENDINGS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|eom_id|>", "<|end_of_text|>", "<|end|>", "</s>")
 
@@ -170,10 +172,14 @@ class OpenVinoModel(Backend):
         properties = {"INFERENCE_NUM_THREADS": self._opening.threads or cores}
         try:
             return _GENAI.ContinuousBatchingPipeline(self._opening.path, scheduler, "CPU", properties)
-        except RuntimeError as error:
-            architecture = self._header.get("general.architecture")
-            why = str(error).strip().splitlines()[-1].rstrip(".")
+        except (RuntimeError, IndexError) as error:
             raise ValueError(
-                f"OpenVINO cannot read this file of architecture {architecture!r} ({why}): "
-                "use an engine of kind 'llama' for it"
+                f"OpenVINO cannot read {self._unread(error)}: use an engine of kind 'llama' for it"
             ) from error
+
+    def _unread(self, error: Exception) -> str:
+        """What of the file it is that OpenVINO cannot read, as far as that is known."""
+        why = str(error).strip().splitlines()[-1].rstrip(".")
+        if strange := read_storage(Path(self._opening.path)) - _STORAGE:
+            return f"weights that are stored as {', '.join(sorted(strange))} ({why})"
+        return f"this file of architecture {self._header.get('general.architecture')!r} ({why})"

@@ -5,7 +5,7 @@ from struct import pack
 
 import pytest
 
-from freehold.engines.llama.header import read_header, read_numbers
+from freehold.engines.llama.header import read_header, read_numbers, read_storage
 
 
 def text(value: str) -> bytes:
@@ -45,6 +45,17 @@ def test_reads_the_numbers_of_one_array(tmp_path: Path) -> None:
     path.write_bytes(gguf(*PAIRS) + b"the tensors")
     assert read_numbers(path, "scores") == (1, 2, 3)
     assert read_numbers(path, "general.sampling.temp") == read_numbers(path, "missing") == ()
+
+
+def test_tells_how_the_weights_are_stored(tmp_path: Path) -> None:
+    path = tmp_path / "m.gguf"
+    tensors = [text(f"t{kind}") + pack("<IQQIQ", 2, 32, 8, kind, 0) for kind in (0, 6, 12, 12, 30, 99)]
+    head = b"GGUF" + pack("<IQQ", 3, len(tensors), len(PAIRS)) + b"".join(PAIRS)
+    path.write_bytes(head + b"".join(tensors) + b"the weights")
+    assert read_storage(path) == {"F32", "Q5_0", "Q4_K", "BF16", "type 99"}
+    path.write_bytes(head + b"".join(tensors)[:-9])
+    with pytest.raises(ValueError, match="damaged or cut off"):
+        read_storage(path)
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,8 @@ class Pipeline:
 
     def add_request(self, number: int, prompt: Any, config: Any) -> Handle:
         tokens = prompt.data[0].tolist()
+        if tokens == [13]:
+            raise RuntimeError("thirteen")
         self.seen.append(tokens)
         self.handles.append(Handle(list(tokens)))
         return self.handles[-1]
@@ -102,6 +104,18 @@ def test_a_cancelled_answer_ends() -> None:
     by.take(run, 30)
     by.cancel(run)
     assert whole(by, run)[1] in ("cancelled", "stop")
+
+
+def test_a_request_that_is_not_taken_fails_alone() -> None:
+    by, opened = batch()
+    before = by.start([1] * 1000, None, "")
+    by.take(before, 30)
+    with pytest.raises(RuntimeError, match="does not take this request: thirteen"):
+        whole(by, by.start([13], None, ""))
+    after = by.start([2] * 10, None, "")
+    assert whole(by, after) == ([2] * 10, "stop")
+    assert whole(by, before)[1] == "stop"
+    assert len(opened) == 1
 
 
 def test_a_broken_pipeline_fails_what_runs_and_is_opened_again() -> None:

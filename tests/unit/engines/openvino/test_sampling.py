@@ -1,5 +1,7 @@
 from typing import Any
 
+import pytest
+
 from freehold.engines.openvino.sampling import sampling
 from freehold.engines.worker.messages import Generate
 
@@ -15,9 +17,15 @@ def test_without_settings_the_models_own_hold() -> None:
     assert (told["do_sample"], told["temperature"], told["top_p"]) == (True, 0.7, 0.9)
 
 
-def test_a_temperature_of_zero_is_no_chance_at_all() -> None:
-    told = settings(temperature=0.0, top_p=0.5)
+@pytest.mark.parametrize("temperature", [0.0, 1e-30, 9e-4])
+def test_a_temperature_of_nearly_zero_is_no_chance_at_all(temperature: float) -> None:
+    told = settings(temperature=temperature, top_p=0.5)
     assert not told["do_sample"] and "temperature" not in told and "rng_seed" not in told
+
+
+def test_a_small_temperature_is_still_one() -> None:
+    told = settings(temperature=1e-3)
+    assert told["do_sample"] and told["temperature"] == 1e-3
 
 
 def test_what_is_asked_for_is_obeyed() -> None:
