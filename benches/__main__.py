@@ -1,6 +1,7 @@
 """All benches of speed, one after the other; writes RESULTS.md beside them and the plots of the docs.
 
 usage: python -m benches [--only null_upstream,caching] [--peers litellm,ogx,agentic-api] [--cache FOLDER]
+                         [--embedded="--server PATH-OF-LLAMA-SERVER --flags=--no-repack"]
 
 It takes the better part of an hour on two cores, and wants a machine that does nothing else. What is not run again
 keeps the section that it has.
@@ -32,6 +33,7 @@ def commands(options: argparse.Namespace) -> Mapping[str, tuple[str, ...]]:
     return {
         "null_upstream": ("--peers", options.peers, "--cache", str(options.cache)),
         "caching": (),
+        "embedded": ("smollm2-135m", *options.embedded.split()),
     }
 
 
@@ -57,7 +59,7 @@ def run(name: str, arguments: tuple[str, ...]) -> tuple[str, list[Figure]]:
 
 def section(name: str, arguments: tuple[str, ...], printed: str) -> str:
     """A bench's part of RESULTS.md. Paths of this machine do not belong there."""
-    shown = " ".join(one for one in arguments if not one.startswith(("/", "--cache")))
+    shown = " ".join(one for one in arguments if not one.startswith(("/", "--cache", "--server")))
     when = datetime.now(UTC).strftime("%Y-%m-%d")
     command = f"python -m benches.{name} {shown}".strip()
     told = printed if printed.startswith("|") or "\n|" in printed else f"```\n{printed}\n```"
@@ -86,6 +88,7 @@ def main() -> None:
     parser.add_argument("--only", default="")
     parser.add_argument("--peers", default="litellm,ogx,agentic-api")
     parser.add_argument("--cache", type=Path, default=Path.home() / ".cache" / "freehold-benches")
+    parser.add_argument("--embedded", default="", help="what benches.embedded is given")
     options = parser.parse_args()
     known = commands(options)
     wanted = options.only.split(",") if options.only else list(known)

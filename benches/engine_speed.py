@@ -58,7 +58,7 @@ async def through_freehold(port: int, talks: list[tuple[str, str]], tokens: int)
                 chunk: dict[str, Any] = json.loads(line[6:])
                 if not first and chunk["choices"] and chunk["choices"][0]["delta"].get("content"):
                     first = time.perf_counter() - started
-                if chunk["usage"]:
+                if chunk.get("usage"):
                     counts.append(chunk["usage"]["completion_tokens"])
             if line.startswith(b"data: [DONE]"):
                 break

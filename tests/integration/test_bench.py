@@ -32,7 +32,9 @@ def test_one_engine_is_measured_where_the_other_cannot_read_the_model(tiny_model
 
 
 def remember(model: Path, folder: Path) -> None:
-    found = Preference(model=model.stem, kind="openvino", gain=2.0, machine=processor(), day="2026-11-27")
+    found = Preference(
+        model=model.stem, kind="openvino", gain=2.0, machine=processor(), day="2026-11-27", refuses="much"
+    )
     Preferences(folder / "data").keep(key_of(model), found)
 
 

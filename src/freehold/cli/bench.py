@@ -9,7 +9,7 @@ import click
 from msgspec import json
 from msgspec.structs import replace
 
-from freehold.cli.choice import INSTALL, OTHER, PACKAGE, REFUSED, USUAL
+from freehold.cli.choice import INSTALL, OTHER, PACKAGE, USUAL
 from freehold.cli.context import Here
 from freehold.cli.engines import GGUF, with_files
 from freehold.cli.findings import Findings, lines
@@ -27,6 +27,8 @@ from freehold.engines.weights.folder import Folder
 
 CLEARLY = 1.10
 """How many times as fast the other engine must be to be remembered."""
+NEITHER = ("suffix", "prompts kept for 24 hours")
+"""What engines of the other kind refuse with every model."""
 
 
 @click.command(short_help="Measure which engine is the faster one for a model here.")
@@ -110,15 +112,23 @@ def _remember(here: Here, findings: Findings, sees: bool) -> Preference | None:
         memory.forget(lambda other, _: other == key)
         return None
     faster = gain(*findings.engines)
+    kind = OTHER if faster >= CLEARLY and not sees else USUAL
     preference = Preference(
         model=findings.model,
-        kind=OTHER if faster >= CLEARLY and not sees else USUAL,
+        kind=kind,
         gain=round(faster, 3),
         machine=findings.machine,
         day=datetime.now(UTC).strftime("%Y-%m-%d"),
+        refuses=_refused(*findings.engines) if kind == OTHER else "",
     )
     memory.keep(key, preference)
     return preference
+
+
+def _refused(usual: Measured, other: Measured) -> str:
+    """What the other engine refuses and the usual one does not, in words."""
+    *some, last = (*(one for one in other.refuses if one not in usual.refuses), *NEITHER)
+    return f"{', '.join(some)} and {last}"
 
 
 def _advice(findings: Findings, told: Preference | None) -> tuple[str, ...]:
@@ -132,7 +142,7 @@ def _advice(findings: Findings, told: Preference | None) -> tuple[str, ...]:
         compared,
         f"Remembered: `freehold serve` and `freehold chat` take {OTHER} for {findings.model}, where no engine is "
         "configured.",
-        f"It refuses {REFUSED}. Where you need one of these: `--engine {USUAL}`, or `freehold bench --forget`.",
+        f"It refuses {told.refuses}. Where you need one of these: `--engine {USUAL}`, or `freehold bench --forget`.",
     )
 
 

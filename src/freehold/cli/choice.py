@@ -19,11 +19,6 @@ from freehold.engines.trial.preferences import Preference, Preferences, key_of
 USUAL, OTHER = "llama", "openvino"
 PACKAGE = "openvino_genai"
 INSTALL = "pip install 'freehold[openvino]'"
-REFUSED = (
-    "JSON mode and schemas, required function calls, custom grammars, logprobs, logit_bias, suffix "
-    "and prompts kept for 24 hours"
-)
-"""What engines of kind `openvino` refuse."""
 
 
 class Choice(Struct, frozen=True, kw_only=True):
@@ -109,7 +104,7 @@ def _remembered(here: Here, spec: EngineSpec, find: Find) -> tuple[str, str, boo
     if lacking:
         return USUAL, f"the default, although {measured} preferred {found.kind}: {lacking}", True
     better = f"{found.gain:.2f} times as fast as {USUAL} by {measured}"
-    return found.kind, f"{better}. It refuses {REFUSED}; `--engine {USUAL}` takes them.", True
+    return found.kind, f"{better}. It refuses {found.refuses}; `--engine {USUAL}` takes them.", True
 
 
 def _lacking(found: Preference, sees: bool) -> str:

@@ -39,7 +39,10 @@ def speeds(monkeypatch: pytest.MonkeyPatch) -> Speeds:
         for _ in range(plan.steps):
             done()
         rates = dict.fromkeys(plan.streams, rate)
-        return Measured(kind=spec.kind, backend="", prompt=900, first_token=100 / rate, rates=rates, memory=1)
+        refuses = ("haste",) if spec.kind == "llama" else ("haste", "waste")
+        return Measured(
+            kind=spec.kind, backend="", prompt=900, first_token=100 / rate, rates=rates, memory=1, refuses=refuses
+        )
 
     monkeypatch.setattr(module, "measure", measured)
     monkeypatch.setattr(module, "bandwidth", lambda: 1e9)
@@ -64,7 +67,7 @@ def test_a_clearly_faster_engine_is_remembered_and_what_it_refuses_is_said(here:
     assert remembered(here) == "openvino"
     assert "openvino is 1.50 times as fast as llama" in done.stdout
     assert "Remembered: `freehold serve` and `freehold chat` take openvino for m" in done.stdout
-    assert "It refuses JSON mode and schemas" in done.stdout
+    assert "It refuses waste, suffix and prompts kept for 24 hours." in done.stdout
 
 
 @pytest.mark.parametrize("speed", [50.0, 100.0, 109.0])

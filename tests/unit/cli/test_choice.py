@@ -15,7 +15,9 @@ from freehold.engines.registry import EngineSpec
 from freehold.engines.trial.machine import processor
 from freehold.engines.trial.preferences import Preference, Preferences, key_of
 
-FOUND = Preference(model="m", kind="openvino", gain=1.63, machine=processor(), day="2026-11-27")
+FOUND = Preference(
+    model="m", kind="openvino", gain=1.63, machine=processor(), day="2026-11-27", refuses="haste and waste"
+)
 
 
 @pytest.fixture
@@ -56,7 +58,7 @@ def test_a_remembered_engine_is_taken_and_says_what_it_refuses(here: Here, insta
     assert choice.settings.engines == (EngineSpec(name="local", kind="openvino", models=("m",)),)
     assert choice.instead is not None and choice.instead.engines[0].kind == "llama"
     assert "1.63 times as fast as llama by `freehold bench` of 2026-11-27" in choice.why
-    assert "refuses JSON mode" in choice.why and choice.counts
+    assert "It refuses haste and waste; `--engine llama` takes them." in choice.why and choice.counts
 
 
 def test_what_the_person_said_overrules_what_was_found(here: Here, installed: Callable[[bool], None]) -> None:

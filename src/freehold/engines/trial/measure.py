@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from freehold.core.deltas import Stop
 from freehold.core.errors import EngineFailed
-from freehold.core.ports import Engine
+from freehold.core.ports import Engine, Served
 from freehold.core.prompt import Prompt, Sampling, Turn
 from freehold.engines.registry import EngineSpec, Find, open_engine
 from freehold.engines.trial.machine import resident
@@ -54,7 +54,7 @@ class Measured(Struct, frozen=True, kw_only=True):
     """What was measured of an engine of a `kind`: seconds to the first token of a prompt of `prompt` tokens.
 
     `rates` are tokens a second of all streams together, by their number. `memory` is in bytes, None where the engine
-    has no process of its own.
+    has no process of its own. What the engine `refuses` is in words for people.
     """
 
     kind: str
@@ -63,6 +63,7 @@ class Measured(Struct, frozen=True, kw_only=True):
     first_token: float
     rates: dict[int, float]
     memory: int | None
+    refuses: tuple[str, ...] = ()
 
 
 @runtime_checkable
@@ -103,6 +104,7 @@ async def measure(spec: EngineSpec, find: Find, plan: Plan, told: Callable[[], N
             first_token=statistics.median(firsts),
             rates={count: statistics.median(found) for count, found in rates.items()},
             memory=sum(map(resident, processes)) if processes else None,
+            refuses=_refused(model),
         )
 
 
@@ -115,6 +117,11 @@ def gain(one: Measured, other: Measured) -> float:
 def share(rate: float, size: int, bandwidth: float) -> float:
     """The share of what the memory allows: each token of a single stream reads the `size` bytes of the model once."""
     return rate * size / bandwidth
+
+
+def _refused(model: Served) -> tuple[str, ...]:
+    held = () if model.constrained else ("JSON mode and schemas", "required function calls", "custom grammars")
+    return held if model.logprobs else (*held, "logprobs", "logit_bias")
 
 
 def _prompt(model: str, text: str, tokens: int) -> Prompt:

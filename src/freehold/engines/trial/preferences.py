@@ -14,7 +14,7 @@ FILE = "bench.json"
 class Preference(Struct, frozen=True, kw_only=True):
     """The `kind` of engine that `model` had better be run by on a `machine`, found on a `day`.
 
-    `gain` is how many times as fast `openvino` was as `llama`.
+    `gain` is how many times as fast `openvino` was as `llama`; what the kind `refuses` is in words for people.
     """
 
     model: str
@@ -22,6 +22,7 @@ class Preference(Struct, frozen=True, kw_only=True):
     gain: float
     machine: str
     day: str
+    refuses: str
 
 
 class Preferences:

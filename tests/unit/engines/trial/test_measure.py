@@ -22,6 +22,7 @@ def test_a_trial_measures_what_its_plan_says() -> None:
     found = asyncio.run(measure(spec, find, plan, lambda: steps.append(None)))
     assert len(steps) == plan.steps == 7
     assert found.kind == "script" and found.memory is None
+    assert found.refuses == ("JSON mode and schemas", "required function calls", "custom grammars")
     assert abs(found.prompt - 300) <= 15
     assert found.first_token > 0 and list(found.rates) == [1, 4]
     assert found.rates[4] > 2 * found.rates[1] > 0

@@ -4,7 +4,7 @@ import pytest
 
 from freehold.engines.trial.preferences import Preference, Preferences, key_of
 
-FOUND = Preference(model="m", kind="openvino", gain=1.5, machine="2 cores of x", day="2026-11-27")
+FOUND = Preference(model="m", kind="openvino", gain=1.5, machine="2 cores of x", day="2026-11-27", refuses="")
 
 
 def test_what_is_kept_is_found_until_it_is_forgotten(tmp_path: Path) -> None:
