@@ -1,6 +1,7 @@
 """`freehold bench`: which engine is the faster one for a model on this machine."""
 
 import asyncio
+import os
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,7 +20,7 @@ from freehold.core.errors import EngineFailed
 from freehold.engines.llama.projector import find_projector
 from freehold.engines.registry import EngineSpec, Find
 from freehold.engines.trial.bandwidth import bandwidth
-from freehold.engines.trial.machine import processor
+from freehold.engines.trial.machine import cores, processor
 from freehold.engines.trial.measure import Measured, Plan, gain, measure, plan_for
 from freehold.engines.trial.preferences import Preference, Preferences, key_of
 from freehold.engines.weights.errors import UnknownModel
@@ -67,7 +68,7 @@ def bench(here: Here, model: str | None, config: Path | None, quick: bool, as_js
 
 def _measured(spec: EngineSpec, find: Find, quick: bool) -> Findings:
     """Measure the engines with the settings of `spec`. Raises EngineFailed where the usual one cannot run the model."""
-    path = find(spec.models[0])
+    path, load = find(spec.models[0]), os.getloadavg()[0]
     size, speed = path.stat().st_size, bandwidth()
     plan = plan_for(size, speed, quick)
     spec = replace(spec, slots=max(plan.streams))
@@ -85,6 +86,7 @@ def _measured(spec: EngineSpec, find: Find, quick: bool) -> Findings:
         size=size,
         machine=processor(),
         bandwidth=speed,
+        busy=load / cores(),
         engines=tuple(found),
         without=without,
     )

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from freehold.engines.trial.measure import Measured, gain, share
 
+_BUSY = 0.5
 _BAR = 40
 _COLUMN = 12
 _TITLES = 34
@@ -16,7 +17,8 @@ _TITLES = 34
 class Findings(Struct, frozen=True, kw_only=True):
     """The measurements of a model: its file of `size` bytes, the machine, and the bytes a second that its memory reads.
 
-    Of `engines`, the first is the usual one. `without` says why another was not measured.
+    `busy` is how many programs wanted each core in the minute before. Of `engines`, the first is the usual one.
+    `without` says why another was not measured.
     """
 
     model: str
@@ -24,6 +26,7 @@ class Findings(Struct, frozen=True, kw_only=True):
     size: int
     machine: str
     bandwidth: float
+    busy: float
     engines: tuple[Measured, ...]
     without: str = ""
 
@@ -34,6 +37,7 @@ class Findings(Struct, frozen=True, kw_only=True):
             "bytes": self.size,
             "machine": self.machine,
             "bandwidth_bytes_per_second": round(self.bandwidth),
+            "busy": round(self.busy, 2),
             "engines": [self._one(engine) for engine in self.engines],
             "gain": round(gain(*self.engines), 3) if len(self.engines) == 2 else None,
             "remembered": kind,
@@ -70,6 +74,8 @@ def lines(findings: Findings) -> Iterator[str]:
     """The findings for people: what was measured, the table, the bars."""
     yield f"{findings.model}, {findings.size / 1e6:,.0f} MB, on {findings.machine}"
     yield f"memory: {findings.bandwidth / 1e9:.1f} GB a second"
+    if findings.busy > _BUSY:
+        yield f"Other programs kept {min(findings.busy, 1):.0%} of the cores busy: measure again when they are idle."
     yield ""
     rows = tuple(_rows(findings))
     yield from _table(findings, rows)

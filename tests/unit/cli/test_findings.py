@@ -15,7 +15,13 @@ LLAMA = Measured(
 )
 OTHER = replace(LLAMA, kind="openvino", first_token=0.5, rates={1: 80.0, 8: 500.0, 32: 600.0}, memory=None)
 FOUND = Findings(
-    model="m", path=Path("m.gguf"), size=90_000_000, machine="2 cores of x", bandwidth=18e9, engines=(LLAMA, OTHER)
+    model="m",
+    path=Path("m.gguf"),
+    size=90_000_000,
+    machine="2 cores of x",
+    bandwidth=18e9,
+    busy=0.1,
+    engines=(LLAMA, OTHER),
 )
 
 
@@ -35,6 +41,12 @@ def test_the_longest_bar_is_the_largest_value() -> None:
     place = told.index("tokens a second, 8 streams (longer is better)")
     assert told[place + 1 : place + 3] == ["  llama    " + "█" * 16 + " 200.0", "  openvino " + "█" * 40 + " 500.0"]
     assert "first token of 903 tokens, s (shorter is better)" in told
+
+
+def test_a_busy_machine_is_said() -> None:
+    (told,) = (line for line in lines(replace(FOUND, busy=2.5)) if "busy" in line)
+    assert told == "Other programs kept 100% of the cores busy: measure again when they are idle."
+    assert not any("busy" in line for line in lines(FOUND))
 
 
 def test_one_engine_is_compared_with_nothing() -> None:
