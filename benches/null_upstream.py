@@ -10,7 +10,6 @@ import argparse
 import asyncio
 import json
 import os
-import platform
 import socket
 import statistics
 import subprocess
@@ -24,6 +23,7 @@ from pathlib import Path
 
 import psutil
 
+from benches.figures import Figure, show
 from benches.load import request_bytes, run_load
 from benches.null_app import CHUNKS, LONG
 from benches.peers import FREEHOLD, KEY, PEERS, Peer, install
@@ -144,15 +144,13 @@ async def compare(options: argparse.Namespace, folder: Path) -> None:
                     await measure(server, name, options.seconds)
             print(f"round {number + 1} of {options.rounds}", file=sys.stderr)
         print("\n".join(table(servers)))
+        show(list(found(servers)))
 
 
 def table(servers: list[Standing]) -> Iterator[str]:
     """The figures as a Markdown table, those of others with how many times ours they are."""
-    model = next((line.split(":")[1].strip() for line in _cpu_lines() if line.startswith("model name")), "")
-    yield f"{os.cpu_count()} cores ({model}), Python {platform.python_version()}; CPU of the server's processes\n"
-    names = [f"{one.peer.name} {one.version}".strip() for one in servers]
-    yield f"| | {' | '.join(names)} |"
-    yield "|---" * (len(names) + 1) + "|"
+    yield f"| | {' | '.join(map(label, servers))} |"
+    yield "|---" * (len(servers) + 1) + "|"
     ours = {name: statistics.median(figures) for name, figures in servers[0].figures.items()}
     labels = {
         "chat": ("a chat completion, ms", 1e-3),
@@ -160,21 +158,39 @@ def table(servers: list[Standing]) -> Iterator[str]:
         "chat stream": ("a streamed chunk of a chat, us", 1.0),
         "response stream": ("a streamed chunk of a response, us", 1.0),
     }
-    for name, (label, scale) in labels.items():
+    for name, (told, scale) in labels.items():
         cells = []
         for one in servers:
             figure = statistics.median(one.figures[name])
             note = " (not stored)" if name == "response" and not one.peer.stored else ""
             times = f" ({figure / ours[name]:.2g}x)" if one is not servers[0] else ""
             cells.append(f"{figure * scale:.3g}{times}{note}")
-        yield f"| {label} | {' | '.join(cells)} |"
+        yield f"| {told} | {' | '.join(cells)} |"
     yield f"| memory after it, MB | {' | '.join(f'{one.memory:.0f}' for one in servers)} |"
     yield f"| first answer after its start, s | {' | '.join(f'{one.ready:.2f}' for one in servers)} |"
 
 
-def _cpu_lines() -> list[str]:
-    info = Path("/proc/cpuinfo")
-    return info.read_text().splitlines() if info.exists() else []
+def found(servers: list[Standing]) -> Iterator[Figure]:
+    """The figures; ours with their bounds."""
+    costs = {
+        "chat": ("CPU of a chat completion", "ms", 1e-3, 0.25),
+        "response": ("CPU of a stored response", "ms", 1e-3, 0.8),
+        "chat stream": ("CPU of a streamed chunk of a chat", "us", 1.0, 25),
+        "response stream": ("CPU of a streamed chunk of a response", "us", 1.0, 25),
+    }
+    for name, (series, unit, scale, most) in costs.items():
+        for one in servers:
+            value = statistics.median(one.figures[name]) * scale
+            yield Figure(series, label(one), value, unit, most if one is servers[0] else None)
+    for one in servers:
+        yield Figure("memory of the server", label(one), one.memory, "MB", 90 if one is servers[0] else None)
+    for one in servers:
+        yield Figure("first answer after the start", label(one), one.ready, "s", 1 if one is servers[0] else None)
+
+
+def label(server: Standing) -> str:
+    """A server's name and version."""
+    return f"{server.peer.name} {server.version}".strip()
 
 
 def main() -> None:

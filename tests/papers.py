@@ -75,6 +75,14 @@ def picture(*lines: str, form: str = "PNG") -> bytes:
     return encoded(image, form)
 
 
+def scan(*pages: str) -> bytes:
+    """A PDF of pictures with a line of text on each page."""
+    first, *others = (Image.open(io.BytesIO(picture(text))) for text in pages)
+    made = io.BytesIO()
+    first.save(made, "PDF", save_all=True, append_images=others)
+    return made.getvalue()
+
+
 def encoded(image: Image.Image, form: str = "PNG") -> bytes:
     """The file of an image."""
     made = io.BytesIO()

@@ -9,7 +9,7 @@ from freehold.config import Settings, load
 from freehold.storage.backup import Places, back_up, places
 
 
-@click.command()
+@click.command(short_help="Write the server's state into one file.")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.pass_obj
 def backup(here: Here, file: Path) -> None:

@@ -43,7 +43,7 @@ class Finding(Struct, frozen=True):
     needed: bool = True
 
 
-@click.command()
+@click.command(short_help="Say in plain words what this machine lacks.")
 @click.option("--full", is_flag=True, help="Also check the model files byte by byte.")
 @click.pass_obj
 def doctor(here: Here, full: bool) -> None:

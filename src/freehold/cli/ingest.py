@@ -21,7 +21,7 @@ _TIMEOUT = httpx2.Timeout(120.0, connect=2.0)
 _SHOWN = 20
 
 
-@click.command()
+@click.command(short_help="Put files and folders into a vector store.")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--store", required=True, help="The name of a new vector store, or the id (vs_…) of one that is there.")
 @click.option("--url", help=f"The server (default OPENAI_BASE_URL, else {LOCAL}).")

@@ -2,19 +2,49 @@
 
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import click
 
 from freehold import __version__
-from freehold.cli import backup, chat, doctor, ingest, keys, migrate, models, projects, restore, serve, worker
 from freehold.cli.context import Here
 from freehold.config import SettingsError, folders
 from freehold.core.errors import Fault
 from freehold.engines.weights.errors import WeightsError
 
+COMMANDS = (
+    "serve",
+    "worker",
+    "chat",
+    "ingest",
+    "models",
+    "keys",
+    "projects",
+    "migrate",
+    "backup",
+    "restore",
+    "doctor",
+)
+"""Each is the command of its name in the module of its name."""
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+
+class Commands(click.Group):
+    """The commands, each imported when it is wanted: most need a database, which takes half a second to import."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order in which they are shown."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command; None for a name that is none."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"freehold.cli.{cmd_name}"), cmd_name)
+        return command
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="freehold")
 @click.option(
     "--data", type=click.Path(path_type=Path, file_okay=False), help="The data folder (default: the user's own)."
@@ -29,22 +59,6 @@ def cli(context: click.Context, data: Path | None) -> None:
     freehold doctor                     say what is missing, if anything is
     """
     context.obj = Here(os.environ, folders(os.environ, data))
-
-
-for command in (
-    serve.serve,
-    worker.worker,
-    chat.chat,
-    ingest.ingest,
-    models.models,
-    keys.keys,
-    projects.projects,
-    migrate.migrate,
-    backup.backup,
-    restore.restore,
-    doctor.doctor,
-):
-    cli.add_command(command)
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ T = TypeVar("T")
 _NOTICED_SECONDS = FRESH_SECONDS + 1
 
 
-@click.group()
+@click.group(short_help="See what each project owns; delete one.")
 def projects() -> None:
     """See what each project owns, and delete one with everything in it. `freehold keys create` makes them."""
 

@@ -10,7 +10,7 @@ from freehold.config import load
 from freehold.storage.restore import restore as put_back
 
 
-@click.command()
+@click.command(short_help="Put a backup back.")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option(
     "--force", is_flag=True, help="Replace the database, the contents of files and the pepper that are there."

@@ -11,7 +11,7 @@ from freehold.cli.serve import log_plainly
 from freehold.config import load
 
 
-@click.command()
+@click.command(short_help="Do the work that no client waits for.")
 @click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="The TOML file with the settings.")
 @click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="The data folder.")
 @click.option("--model", help="The model behind every chat name, as for `freehold serve`.")

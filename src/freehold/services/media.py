@@ -109,7 +109,7 @@ class Media:
             text = (await self._parsed.of(row, place)).text
         else:
             name, told, data = await self._content(part, place)
-            text = await self._reading.text(name, told, data, place)
+            text = await self._reading.text(name, told, data, place, scans=not sees)
         text = documents.checked(documents.without_pages(text), place)
         pages: tuple[bytes, ...] = ()
         if sees and documents.parsed_type(name, told, data) == documents.PDF:
@@ -117,7 +117,8 @@ class Media:
             pages = await self._reading.pages(data, detail, place)
         if not text.strip() and not pages:
             raise Invalid(
-                "The file holds no text that can be read. A model that sees would be shown the pages of a PDF.",
+                "The file holds no text that can be read. A PDF of pictures is read where the server has its extra "
+                "'ocr', and a model that sees is shown its pages.",
                 "file_parse_error",
                 place,
             )

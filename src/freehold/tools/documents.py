@@ -3,7 +3,7 @@
 import codecs
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 from freehold.core.errors import Invalid
@@ -81,7 +81,7 @@ def checked(text: str, param: str | None = None) -> str:
 def parsed_text(data: bytes, kind: str) -> str:
     """Return the text of a PDF or office file as Markdown; `kind` is its media type. Raises Invalid.
 
-    Before the text of each page of a PDF stands a form feed with the page's number, on a line of its own.
+    That of a PDF is `paged`.
     """
     import kreuzberg  # noqa: PLC0415  an extra, and slow
 
@@ -96,8 +96,13 @@ def parsed_text(data: bytes, kind: str) -> str:
     except kreuzberg.KreuzbergError as error:
         raise _unreadable(str(error), kind) from None
     if kind == PDF and result.pages and result.content.strip():
-        return "\n".join(f"\f{page['page_number']}\n{page['content'].strip()}\n" for page in result.pages)
+        return paged((page["page_number"], page["content"]) for page in result.pages)
     return result.content.replace("\f", " ").strip()
+
+
+def paged(pages: Iterable[tuple[int, str]]) -> str:
+    """The texts of numbered pages as one; before each stands a form feed with its number, on a line of its own."""
+    return "\n".join(f"\f{number}\n{text.strip()}\n" for number, text in pages)
 
 
 def without_pages(text: str) -> str:
@@ -116,7 +121,7 @@ def page_images(data: bytes, detail: str) -> tuple[bytes, ...]:
             with kreuzberg.PdfPageIterator(str(path), _PAGE_DPI) as pages:
                 if len(pages) > MOST_PAGES:
                     raise Invalid(
-                        f"The PDF has {len(pages)} pages; a model that sees is shown at most {MOST_PAGES}.",
+                        f"The PDF has {len(pages)} pages; of its pages as pictures at most {MOST_PAGES} are read.",
                         "file_too_large",
                     )
                 return tuple(bounded(page, detail) for _, page in pages)

@@ -4,14 +4,14 @@ from typing import Literal
 
 from msgspec import Struct
 
-Kind = Literal["picture", "ocr", "document", "pages"]
+Kind = Literal["picture", "ocr", "document", "pages", "scan"]
 
 
 class Job(Struct, frozen=True, array_like=True):
     """Read `data`.
 
     A `picture` is made plain, as `images.bounded` does; `ocr` reads the text in it; a `document` of the media type
-    `type` becomes text; the `pages` of a PDF become pictures.
+    `type` becomes text; the `pages` of a PDF become pictures; the text of a `scan`, a PDF of pictures, is read by OCR.
     """
 
     kind: Kind

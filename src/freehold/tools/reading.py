@@ -34,8 +34,15 @@ BOUNDS: Mapping[Kind, Bounds] = {
     "ocr": Bounds(4_000_000_000, 120),
     "document": Bounds(2_000_000_000, 30),
     "pages": Bounds(2_000_000_000, 60),
+    "scan": Bounds(4_000_000_000, 400),
 }
-EXTRAS: Mapping[Kind, str] = {"picture": "vision", "ocr": "ocr", "document": "documents", "pages": "documents"}
+EXTRAS: Mapping[Kind, str] = {
+    "picture": "vision",
+    "ocr": "ocr",
+    "document": "documents",
+    "pages": "documents",
+    "scan": "ocr",
+}
 
 
 def can_ocr() -> bool:
@@ -66,14 +73,20 @@ class Reading:
         """Return the text in an image."""
         return (await self._do(Job("ocr", data, detail), param)).text
 
-    async def text(self, name: str, told: str, data: bytes, param: str) -> str:
-        """Return the text of a file, of which the name and the media type `told` may be empty."""
+    async def text(self, name: str, told: str, data: bytes, param: str, scans: bool = True) -> str:
+        """Return the text of a file, of which the name and the media type `told` may be empty.
+
+        With `scans`, that of a PDF of pictures is read by OCR, where it is installed; else there is none.
+        """
         if len(data) > documents.MOST_BYTES:
             raise Invalid(f"The file is larger than {documents.MOST_BYTES / 1e6:g} MB.", "file_too_large", param)
         kind = documents.parsed_type(name, told, data)
         if kind is None:
             return documents.plain_text(data, param)
-        return (await self._do(Job("document", data, type=kind), param)).text
+        text = (await self._do(Job("document", data, type=kind), param)).text
+        if scans and kind == documents.PDF and not documents.without_pages(text) and can_ocr():
+            return (await self._do(Job("scan", data, "original"), param)).text
+        return text
 
     async def pages(self, data: bytes, detail: str, param: str) -> tuple[bytes, ...]:
         """Return the pages of a PDF as images."""
@@ -90,7 +103,7 @@ class Reading:
             async with self._places:
                 reply = await _run(job, self._bounds[job.kind])
         except _Exceeded as exceeded:
-            what = "file" if job.kind in ("document", "pages") else "image"
+            what = "file" if job.kind in ("document", "pages", "scan") else "image"
             message = f"The {what} could not be read within this server's limits: {exceeded}."
             raise Invalid(message, f"{what}_parse_error", param) from None
         finally:

@@ -39,6 +39,9 @@ def answer(job: Job) -> Reply:
                 return Reply(documents.parsed_text(job.data, job.type))
             case "pages":
                 return Reply(pictures=documents.page_images(job.data, job.detail))
+            case "scan":
+                pictures = documents.page_images(job.data, job.detail)
+                return Reply(documents.paged(enumerate(ocr.texts_in(pictures), 1)))
     except Invalid as fault:
         return Reply(refusal=fault.message, code=fault.code)
     except ModuleNotFoundError as error:

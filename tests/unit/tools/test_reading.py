@@ -14,7 +14,7 @@ from freehold.core.errors import EngineBusy, Fault, Invalid, Unsupported
 from freehold.tools import reading
 from freehold.tools.jobs import Reply
 from freehold.tools.reading import BOUNDS, Bounds, Reading, can_ocr
-from tests.papers import docx, encoded, pdf, picture
+from tests.papers import docx, encoded, pdf, picture, scan
 
 HELLO = picture("Hello world")
 SLEEP = "import time; time.sleep(60)"
@@ -46,6 +46,17 @@ def test_images_and_files_are_read() -> None:
         assert len(await reader.pages(pdf("One", "Two"), "low", "p")) == 2
 
     assert can_ocr()
+    asyncio.run(main())
+
+
+def test_a_pdf_of_pictures_is_read_by_ocr_where_that_is_wanted_and_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        reader, scanned = Reading(), scan("Hello world")
+        assert (await reader.text("a.pdf", "", scanned, "p")).replace(" ", "") == "\f1\nHelloworld\n"
+        assert await reader.text("a.pdf", "", scanned, "p", scans=False) == ""
+        monkeypatch.setattr(reading, "can_ocr", lambda: False)
+        assert await reader.text("a.pdf", "", scanned, "p") == ""
+
     asyncio.run(main())
 
 

@@ -8,7 +8,7 @@ import pytest
 from freehold.tools.documents import PDF
 from freehold.tools.jobs import Job, Reply
 from freehold.tools.worker import answer
-from tests.papers import pdf, picture
+from tests.papers import pdf, picture, scan
 
 
 def test_each_kind_of_job_is_answered() -> None:
@@ -16,6 +16,7 @@ def test_each_kind_of_job_is_answered() -> None:
     assert small.pictures[0].startswith(b"\x89PNG")
     assert answer(Job("document", pdf("hello"), type=PDF)) == Reply("\f1\nhello\n")
     assert len(answer(Job("pages", pdf("one", "two"))).pictures) == 2
+    assert answer(Job("scan", scan("Invoice", "Total"))) == Reply("\f1\nInvoice\n\n\f2\nTotal\n")
 
 
 def test_what_is_wrong_with_the_data_is_said_in_the_reply() -> None:
