@@ -35,6 +35,7 @@ def main() -> None:
     params.port = 0
     params.n_ctx = 1024
     params.n_parallel = 2
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1  # more wait for each other on a busy machine
     server = Server(params)
     sys.stdout.write(f"{server.listening_address}\n")
     sys.stdout.flush()

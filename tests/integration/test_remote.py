@@ -34,9 +34,9 @@ async def front(folder: Path, *ups: Upstream, **spec: Any) -> AsyncIterator[http
         yield client
 
 
-def run(main: Callable[[], Awaitable[None]]) -> None:
+def run(main: Callable[[], Awaitable[None]], seconds: float = SECONDS) -> None:
     async def bounded() -> None:
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(seconds):
             await main()
 
     asyncio.run(bounded())

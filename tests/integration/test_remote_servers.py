@@ -11,6 +11,7 @@ import httpx2
 import pytest
 
 from freehold.core.secret import Secret
+from freehold.engines.embedders import EmbedderSpec
 from freehold.engines.registry import EngineSpec
 from tests.certificate import certificate
 from tests.house import house_of
@@ -30,9 +31,11 @@ FORMAT: Json = {"format": {"type": "json_schema", "name": "point", "strict": Tru
 
 
 @asynccontextmanager
-async def in_front_of(folder: Path, url: str, **spec: Any) -> AsyncIterator[httpx2.AsyncClient]:
+async def in_front_of(
+    folder: Path, url: str, embedder: EmbedderSpec = SCRIPTED, **spec: Any
+) -> AsyncIterator[httpx2.AsyncClient]:
     engine = EngineSpec(name="far", kind="remote", url=url, **spec)
-    async with house_of(folder, engine, embedders=(SCRIPTED,)) as (_, client):
+    async with house_of(folder, engine, embedders=(embedder,)) as (_, client):
         yield client
 
 
@@ -58,7 +61,8 @@ def test_freehold(tmp_path: Path) -> None:
         async with behind(tmp_path / "behind") as server:
             (tmp_path / "front").mkdir()
             key = Secret(await asyncio.to_thread(key_of_project, server, "front"))
-            async with in_front_of(tmp_path / "front", server.base_url, key=key) as client:
+            vectors = EmbedderSpec(name="e", kind="remote", model="script-embedding", url=server.base_url, key=key)
+            async with in_front_of(tmp_path / "front", server.base_url, vectors, key=key) as client:
                 model, told = next(
                     (name, one) for name, one in (await served(client)).items() if one["engine"] == "far"
                 )
@@ -71,6 +75,9 @@ def test_freehold(tmp_path: Path) -> None:
                     assert completion["choices"][0]["message"]["content"]
                 counted = await client.post("/responses/input_tokens", json={"model": model, "input": "one two three"})
                 assert counted.json()["input_tokens"] == response["usage"]["input_tokens"]
+                asked = {"model": "text-embedding-3-small", "input": ["one", "two", "one"]}
+                rows = [row["embedding"] for row in (await client.post("/embeddings", json=asked)).json()["data"]]
+                assert rows[0] == rows[2] != rows[1]
                 first = await respond(client, False, model=model, store=True, input="one")
                 second = await respond(client, True, model=model, input="two", previous_response_id=first["id"])
                 assert second["usage"]["input_tokens"] > first["usage"]["input_tokens"]
@@ -78,7 +85,7 @@ def test_freehold(tmp_path: Path) -> None:
     run(main)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_llama_cpp(tmp_path: Path, smollm2: Path) -> None:
     async def main() -> None:
         async with in_front_of(tmp_path, url) as client:
@@ -91,7 +98,7 @@ def test_llama_cpp(tmp_path: Path, smollm2: Path) -> None:
                 completion = await chat(client, streamed, model="far", max_tokens=4, logprobs=True, top_logprobs=2)
                 logprobs = completion["choices"][0]["logprobs"]["content"]
                 assert all(len(one["top_logprobs"]) == 2 for one in logprobs)
-            held = await respond(client, True, model="far", text=FORMAT)
+            held = await respond(client, True, model="far", text=FORMAT, temperature=0)
             assert json.loads(text_of(held))["kind"] in ("a", "b")
             counted = await client.post("/responses/input_tokens", json={"model": "far", "input": "hi"})
             assert counted.json()["input_tokens"] == response["usage"]["input_tokens"]
@@ -102,7 +109,7 @@ def test_llama_cpp(tmp_path: Path, smollm2: Path) -> None:
             assert (long.status_code, error["code"], error["param"]) == (400, "context_length_exceeded", "messages")
 
     with llama_listener(smollm2) as url:
-        run(main)
+        run(main, seconds=250)
 
 
 def _user(text: str) -> Json:
