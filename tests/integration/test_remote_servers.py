@@ -2,19 +2,22 @@
 
 import asyncio
 import json
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+from PIL import Image
 
 from freehold.core.secret import Secret
 from freehold.engines.embedders import EmbedderSpec
 from freehold.engines.registry import EngineSpec
 from tests.certificate import certificate
-from tests.house import house_of
+from tests.house import house_of, working
 from tests.integration.test_remote import SCRIPTED, TOOL, chat, respond, run, text_of
 from tests.llama_listener import llama_listener
 from tests.servers import Server, key_of_project, running_server
@@ -195,5 +198,46 @@ def test_a_certificate_that_nobody_trusts(tmp_path: Path) -> None:
                 assert answer.status_code == 502
                 assert "certificate" in answer.json()["error"]["message"]
                 assert up.asked == []
+
+    run(main)
+
+
+def test_images_are_sent_to_a_server_that_sees(tmp_path: Path) -> None:
+    data = BytesIO()
+    Image.new("RGB", (8, 8), "red").save(data, "PNG")
+    url = "data:image/png;base64," + b64encode(data.getvalue()).decode()
+    content = [{"type": "input_text", "text": "What is it?"}, {"type": "input_image", "image_url": url}]
+
+    async def main() -> None:
+        async with upstream() as up:
+            spec: Json = {"models": ("m",), "dialect": "plain", "abilities": (), "vision": "native"}
+            async with in_front_of(tmp_path, up.url, **spec) as client:
+                up.answer(CHAT, stream(*words("Red.")))
+                assert text_of(await respond(client, True, input=[{"role": "user", "content": content}])) == "Red."
+                parts = up.at(CHAT)[0].json["messages"][0]["content"]
+                assert [part["type"] for part in parts] == ["text", "image_url"]
+                assert parts[1]["image_url"]["url"].startswith("data:image/")
+
+    run(main)
+
+
+def test_background_answers(tmp_path: Path) -> None:
+    async def done(client: httpx2.AsyncClient) -> Json:
+        asked = {"model": "m", "input": "hi", "background": True}
+        response = (await client.post("/responses", json=asked)).json()
+        while response["status"] in ("queued", "in_progress"):
+            await asyncio.sleep(0.02)
+            response = (await client.get(f"/responses/{response['id']}")).json()
+        return response
+
+    async def main() -> None:
+        async with upstream() as up:
+            engine = EngineSpec(name="far", kind="remote", url=up.url, models=("m",), dialect="plain", abilities=())
+            async with house_of(tmp_path, engine, embedders=(SCRIPTED,)) as (built, client), working(built):
+                up.answer(CHAT, stream(*words("Hel", "lo")))
+                assert text_of(await done(client)) == "Hello"
+                up.answer(CHAT, reply({"error": {"message": "no such voice", "param": "messages"}}, 400))
+                failed = await done(client)
+                assert (failed["status"], failed["error"]["message"]) == ("failed", "no such voice")
 
     run(main)
