@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from freehold.core.deltas import Delta, Text
 from freehold.core.errors import EngineBusy, Fault, NotFound, Unsupported
-from freehold.core.prompt import Begun, Choice, Function, JsonFormat, Prompt, Turn
+from freehold.core.prompt import Begun, Caching, Choice, Function, JsonFormat, Prompt, Turn
 from freehold.engines.registry import EngineSpec
 from freehold.engines.remote.engine import RemoteEngine, open_remote
 from freehold.engines.remote.replicas import FAILURES
@@ -162,3 +162,22 @@ def test_no_more_than_its_slots_are_under_way() -> None:
         assert (len(one.at(CHAT)), len(other.at(CHAT))) == (1, 1)
 
     run(main, models=("m",), slots=2, queue=0)
+
+
+def test_a_server_that_keeps_no_projects_apart_reuses_nothing_once_there_are_two() -> None:
+    def of(owner: str) -> Prompt:
+        return asked(caching=Caching(owner=owner))
+
+    def reused(**spec: Any) -> list[bool]:
+        found: list[bool] = []
+
+        async def main(engine: RemoteEngine, one: Upstream, other: Upstream) -> None:
+            for owner in ("a", "a", "b", "a"):
+                await answer(engine, of(owner))
+            found.extend(sent.json.get("cache_prompt", True) for sent in one.at(CHAT))
+
+        run(main, ("llamacpp", "llamacpp"), models=("m",), dialect="llama-server", **spec)
+        return found
+
+    assert reused() == [True, True, False, False]
+    assert reused(shared_prefixes=True) == [True] * 4

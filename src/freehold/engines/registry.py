@@ -41,7 +41,8 @@ class EngineSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     have a projector, else by OCR where that is installed). `projector` is the file of the model's projector (default:
     the one `mmproj*.gguf` in the folder of a model that is alone there). What was read of prompts is kept in `cache_mb`
     megabytes of memory, and in `kept_mb` megabytes of the folder `kept` where it is to last for 24 hours. With
-    `shared_prefixes`, an engine of kind `openvino` reuses what it has read of prompts for all projects alike.
+    `shared_prefixes`, an engine of kind `openvino`, and a llama-server behind one of kind `remote`, reuses what it has
+    read of prompts for all projects alike.
 
     The rest is for engines elsewhere: their `url`, or the `urls` of several that serve the same models; their `key`,
     which is what the variable `key_env` or the file `key_file` holds. `dialect` and `abilities` say what they are and
