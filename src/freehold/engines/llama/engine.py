@@ -327,7 +327,7 @@ def _behind(request: Generate, written: str, limit: int, grammar: str = "") -> G
 
 
 def _check_biases(prompt: Prompt, seat: Seat) -> None:
-    if prompt.sampling.logit_bias and not seat.served.logprobs:
+    if prompt.sampling.logit_bias and not seat.biases:
         raise Unsupported("Unsupported parameter: 'logit_bias' is not supported with this model.", "logit_bias")
 
 

@@ -61,6 +61,7 @@ class OpenVinoModel(Backend):
             tokenizer=kind,
             constrained=False,
             logprobs=False,
+            biases=False,
             lasting=False,
         )
 
