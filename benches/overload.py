@@ -61,9 +61,9 @@ class Seen:
         return float(wait[1]) if wait else 1.0
 
     def rate(self, seconds: float) -> float:
-        """Tokens per second that came within the time, which begins with the first."""
+        """Tokens per second from the first on, for as long as the clients asked."""
         start = min(self.came, default=0.0)
-        return sum(when - start <= seconds for when in self.came) / seconds
+        return sum(when <= seconds for when in self.came) / (seconds - start) if start < seconds else 0.0
 
 
 async def told(seen: Seen, line: tuple[asyncio.StreamReader, asyncio.StreamWriter], request: bytes) -> float:
