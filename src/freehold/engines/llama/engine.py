@@ -99,8 +99,8 @@ class LlamaEngine:
         model cannot be held to a schema or grammar; Unsupported for biases and suffixes that it does not take,
         NotFound for a model that is not served here, EngineBusy, EngineFailed.
         """
-        seat = self._find(prompt.model)
-        seat.gate.check(claim_of(prompt))
+        seat, claim = self._find(prompt.model), claim_of(prompt)
+        seat.gate.check(claim)
         if seat.served.constrained:
             await self._grammars.check(prompt)
         _check_biases(prompt, seat)
@@ -123,6 +123,7 @@ class LlamaEngine:
                 "context_length_exceeded",
                 "input",
             )
+        seat.gate.check(claim)  # it may have filled meanwhile, and this is the last moment before a stream's head
         return replace(prompt, tokens=tokens, raw=raw)
 
     async def generate(self, prompt: Prompt) -> AsyncGenerator[Delta, None]:
