@@ -66,8 +66,9 @@ SIDES: tuple[SpeculationName, ...] = ("none", "prompt")
 async def answered(by: Engine, text: str, tokens: int) -> tuple[float, str, Stop]:
     """Tokens per second after the first, the answer, and its end."""
     sampling = Sampling(temperature=0.0, max_tokens=tokens)
+    asked = Prompt(model="model", turns=(Turn("user", text),), sampling=sampling, predicted=FILE)
     first, pieces = 0.0, list[str]()
-    async for delta in by.generate(Prompt("model", (Turn("user", text),), sampling=sampling, predicted=FILE)):
+    async for delta in by.generate(asked):
         if isinstance(delta, Text):
             first = first or time.perf_counter()
             pieces.append(delta.text)

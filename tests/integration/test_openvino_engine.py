@@ -182,3 +182,13 @@ def test_a_file_that_it_cannot_read_says_which_engine_can(tiny_model: Path) -> N
 
     with pytest.raises(EngineFailed, match="use an engine of kind 'llama'"):
         asyncio.run(main())
+
+
+def test_what_it_cannot_is_refused_at_the_start(smollm2: Path) -> None:
+    async def main() -> None:
+        spec = EngineSpec(name="local", kind="openvino", models=("smol",), speculation="prompt")
+        with pytest.raises(ValueError, match="does not guess ahead"):
+            async with open_engine(spec, lambda name: smollm2):
+                pass
+
+    asyncio.run(main())

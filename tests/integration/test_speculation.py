@@ -70,12 +70,10 @@ def test_the_answer_is_the_same_and_the_prediction_is_counted(smollm2: Path) -> 
     asyncio.run(main())
 
 
-def test_limits_stop_sequences_chance_and_others_beside_it(smollm2: Path) -> None:
+def test_limits_stop_sequences_and_others_beside_it(smollm2: Path) -> None:
     async def main() -> None:
         async with engine(smollm2) as ahead:
             whole, _ = await said(ahead, prompt(CODE))
-            chance = prompt(CODE, Sampling(temperature=0.9, seed=7, max_tokens=30))
-            assert (await said(ahead, chance))[0] == (await said(ahead, chance))[0]
             for limit in (1, 2, 17, 40):
                 cut, usage = await said(ahead, prompt(CODE, Sampling(temperature=0.0, max_tokens=limit)))
                 assert whole.startswith(cut)
