@@ -4,17 +4,18 @@ import asyncio
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 
 import click
 import httpx2
 
+from freehold.cli.choice import choose, fallen_back
 from freehold.cli.context import Here
-from freehold.cli.engines import chosen, with_files
 from freehold.config import load
 from freehold.core.deltas import Text
+from freehold.core.errors import EngineFailed
 from freehold.core.prompt import Prompt, Turn
-from freehold.engines.registry import EngineSpec, open_engine
+from freehold.engines.registry import open_engine
 
 LOCAL = "http://127.0.0.1:8000/v1"
 CONNECT_SECONDS = 2.0
@@ -91,9 +92,17 @@ def _reason(body: bytes, status: int) -> str:
 
 async def _local(here: Here, model: str | None, engine: str | None, question: str) -> None:
     configured = load(here.environ, None, here.folders.data)
-    settings, find = with_files(chosen(configured, engine, model, None), here)
-    spec: EngineSpec = settings.engines[0]
-    async with open_engine(spec, find) as running:
+    choice = choose(here, configured, engine, model, None)
+    if choice.counts:
+        click.echo(choice.why, err=True)
+    async with AsyncExitStack() as stack:
+        try:
+            running = await stack.enter_async_context(open_engine(choice.settings.engines[0], choice.find))
+        except EngineFailed as failure:
+            if choice.instead is None:
+                raise
+            click.echo(fallen_back(choice.instead, failure), err=True)
+            running = await stack.enter_async_context(open_engine(choice.instead.engines[0], choice.find))
         prompt = Prompt(model=running.models[0].name, turns=(Turn("user", question),))
         async with aclosing(running.generate(await running.admit(prompt))) as deltas:
             async for delta in deltas:

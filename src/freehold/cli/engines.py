@@ -14,7 +14,8 @@ from freehold.engines.registry import EngineSpec, Find
 from freehold.engines.weights.folder import Folder
 from freehold.engines.weights.starters import default_name
 
-_GGUF = ("llama", "openvino")
+GGUF = ("llama", "openvino")
+"""The kinds of engines that read model files."""
 
 
 def chosen(settings: Settings, engine: str | None, model: str | None, rate: float | None) -> Settings:
@@ -53,7 +54,7 @@ def with_files(settings: Settings, here: Here) -> tuple[Settings, Find]:
         return name
 
     def ready(spec: EngineSpec) -> EngineSpec:
-        if spec.kind not in _GGUF:
+        if spec.kind not in GGUF:
             return spec
         return replace(spec, models=tuple(served(name) for name in spec.models or (_starter(here),)))
 

@@ -18,6 +18,7 @@ COMMANDS = (
     "worker",
     "chat",
     "ingest",
+    "bench",
     "models",
     "keys",
     "projects",

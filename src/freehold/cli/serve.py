@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 import uvloop
 
+from freehold.cli.choice import choose, run_choice
 from freehold.cli.context import Here
-from freehold.cli.engines import chosen, with_files
 from freehold.config import load
 
 
@@ -33,7 +33,8 @@ def serve(
     """Serve the OpenAI API.
 
     Without any option: the starter model, fetched when it is missing, on http://127.0.0.1:8000/v1. On the first start
-    an API key is made and shown. Ctrl-C, or SIGTERM, lets running answers finish.
+    an API key is made and shown. Ctrl-C, or SIGTERM, lets running answers finish. Where no engine is configured, it is
+    llama, or what `freehold bench` has found to be the faster one for the model.
 
     \b
     freehold serve --model ~/models/llama-3.2-3b.gguf --port 9000
@@ -50,9 +51,10 @@ def serve(
     given = {"host": host, "port": port}
     flags = {"server": {name: value for name, value in given.items() if value is not None}}
     settings = load(here.environ, config, here.folders.data, flags)
-    settings, find = with_files(chosen(settings, engine, model, script_rate), here)
-    here.folders.data.mkdir(parents=True, exist_ok=True)
-    uvloop.run(serve_house(settings, here.folders.data, find, keys, click.echo))
+    choice = choose(here, settings, engine, model, script_rate)
+    data = here.folders.data
+    data.mkdir(parents=True, exist_ok=True)
+    run_choice(choice, lambda settings, tell: uvloop.run(serve_house(settings, data, choice.find, keys, tell)))
 
 
 def log_plainly() -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 import uvloop
 
+from freehold.cli.choice import choose, run_choice
 from freehold.cli.context import Here
-from freehold.cli.engines import chosen, with_files
 from freehold.cli.serve import log_plainly
 from freehold.config import load
 
@@ -36,6 +36,7 @@ def worker(
     log_plainly()
     here = here.at(data)
     settings = load(here.environ, config, here.folders.data)
-    settings, find = with_files(chosen(settings, engine, model, script_rate), here)
-    here.folders.data.mkdir(parents=True, exist_ok=True)
-    uvloop.run(work(settings, here.folders.data, find, click.echo))
+    choice = choose(here, settings, engine, model, script_rate)
+    folder = here.folders.data
+    folder.mkdir(parents=True, exist_ok=True)
+    run_choice(choice, lambda settings, tell: uvloop.run(work(settings, folder, choice.find, tell)))

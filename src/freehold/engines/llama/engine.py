@@ -92,6 +92,11 @@ class LlamaEngine:
             slots=sum(load.slots for load in loads),
         )
 
+    @property
+    def processes(self) -> tuple[int, ...]:
+        """The ids of the processes that its models run in; one that is being restarted has none."""
+        return tuple(seat.worker.pid for seat in self._seats.values() if seat.worker.pid is not None)
+
     async def admit(self, prompt: Prompt) -> Prompt:
         """Return the prompt with the tokens that the model will read.
 

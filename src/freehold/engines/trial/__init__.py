@@ -1,0 +1,1 @@
+"""What an engine does with a model on this machine: measured, compared and remembered."""
