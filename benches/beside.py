@@ -68,8 +68,8 @@ async def people(
     return [task.result() for task in asked]
 
 
-async def batch(client: httpx2.AsyncClient, options: argparse.Namespace, chance: random.Random) -> float:
-    """Run a batch to its end and return its output tokens per second."""
+async def ordered(client: httpx2.AsyncClient, options: argparse.Namespace, chance: random.Random) -> dict[str, Any]:
+    """Begin a batch and return it."""
     lines = [
         {"custom_id": str(n), "method": "POST", "url": CHAT, "body": asking(options, chance, options.words)}
         for n in range(options.lines)
@@ -77,7 +77,12 @@ async def batch(client: httpx2.AsyncClient, options: argparse.Namespace, chance:
     content = "".join(json.dumps(line) + "\n" for line in lines).encode()
     uploaded = await client.post("/files", files={"file": ("batch.jsonl", content)}, data={"purpose": "batch"})
     order = {"input_file_id": uploaded.json()["id"], "endpoint": CHAT, "completion_window": "24h"}
-    found = (await client.post("/batches", json=order)).raise_for_status().json()
+    return (await client.post("/batches", json=order)).raise_for_status().json()
+
+
+async def batch(client: httpx2.AsyncClient, options: argparse.Namespace, chance: random.Random) -> float:
+    """Run a batch to its end and return its output tokens per second."""
+    found = await ordered(client, options, chance)
     began = 0.0
     while found["status"] in ("validating", "in_progress"):
         began = began or (time.perf_counter() if found["status"] == "in_progress" else 0.0)

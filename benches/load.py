@@ -2,7 +2,9 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import psutil
 
@@ -34,10 +36,22 @@ def request_bytes(path: str, body: bytes, key: str) -> bytes:
     return head.encode() + body
 
 
-async def exchange(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes
-) -> tuple[int, bytes, float]:
-    """Send one request on an open connection and read the whole answer; returns status, body and time to its start."""
+class Reply(NamedTuple):
+    """An answer as it stood on the wire, its head in lower case, and the seconds to the start of its body."""
+
+    status: int
+    head: bytes
+    body: bytes
+    first: float
+
+
+async def ask(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    request: bytes,
+    hear: Callable[[bytes], None] = lambda chunk: None,
+) -> Reply:
+    """Send one request on an open connection and read the whole answer; `hear` is given each chunk as it comes."""
     started = time.perf_counter()
     writer.write(request)
     head = (await reader.readuntil(b"\r\n\r\n")).lower()
@@ -45,16 +59,25 @@ async def exchange(
     if b"transfer-encoding: chunked" not in head:
         length = int(head.split(b"content-length:", 1)[1].split(b"\r\n", 1)[0])
         body = await reader.readexactly(length)
-        return status, body, time.perf_counter() - started
+        return Reply(status, head, body, time.perf_counter() - started)
     chunks: list[bytes] = []
     first = 0.0
     while True:
         size = int(await reader.readline(), 16)
         first = first or time.perf_counter() - started
         chunk = await reader.readexactly(size + 2)
+        hear(chunk)
         if size == 0:
-            return status, b"".join(chunks), first
+            return Reply(status, head, b"".join(chunks), first)
         chunks.append(chunk[:-2])
+
+
+async def exchange(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes
+) -> tuple[int, bytes, float]:
+    """Send one request on an open connection and read the whole answer; returns status, body and time to its start."""
+    reply = await ask(reader, writer, request)
+    return reply.status, reply.body, reply.first
 
 
 async def run_load(port: int, pid: int, request: bytes, total: int, connections: int) -> Load:

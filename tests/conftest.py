@@ -4,10 +4,15 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from freehold.config import folders
 from freehold.engines.weights.fetch import fetch
 from freehold.engines.weights.folder import Folder
+
+# How long an example takes depends on what else the machine does, and says nothing of the code.
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")
 
 
 def _model(name: str) -> Path:

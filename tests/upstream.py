@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -89,13 +90,13 @@ async def _read(reader: asyncio.StreamReader) -> Asked | None:
 
 
 @asynccontextmanager
-async def upstream(dialect: str = "nobody", **model: Any) -> AsyncIterator[Upstream]:
+async def upstream(dialect: str = "nobody", tls: ssl.SSLContext | None = None, **model: Any) -> AsyncIterator[Upstream]:
     """Run an upstream with one model, `m`, owned by what `dialect` says; `model` is what else its list tells of it."""
     up = Upstream()
     listed = {"object": "list", "data": [{"id": "m", "object": "model", "owned_by": dialect, **model}]}
     up.answer("/v1/models", reply(listed))
-    server = await asyncio.start_server(up.serve, "127.0.0.1", 0)
-    up.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+    server = await asyncio.start_server(up.serve, "127.0.0.1", 0, ssl=tls)
+    up.url = f"http{'s' if tls else ''}://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
     try:
         yield up
     finally:

@@ -14,12 +14,14 @@ import uvicorn
 
 from freehold.config import Settings
 from freehold.engines.registry import Find
-from freehold.http.protocol import HttpProtocol
+from freehold.http.protocol import UNREAD, HttpProtocol
 from freehold.wiring import House, build
 
 log = logging.getLogger(__name__)
 
 FORCED_STOP_SECONDS = 5
+GONE = {"TCP_KEEPIDLE": 60, "TCP_KEEPALIVE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
+"""When a client that went without a word is noticed, in the names that systems have for it: seconds, and a count."""
 FINISHING = ("response", "webhook")
 """The kinds of jobs that may go on while the process drains; what takes longer goes back to the queue at once."""
 
@@ -44,6 +46,10 @@ def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)  # its connections inherit this, and what follows
+    for name, value in {**GONE, "TCP_USER_TIMEOUT": int(UNREAD * 1000)}.items():
+        if hasattr(socket, name):
+            listener.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
     try:
         listener.bind((host, port))
         listener.listen(2048)

@@ -193,3 +193,13 @@ def test_weights_that_it_cannot_read_are_named(qwen05: Path) -> None:
 
     with pytest.raises(EngineFailed, match="weights that are stored as Q5_0"):
         asyncio.run(main())
+
+
+def test_what_it_cannot_is_refused_at_the_start(smollm2: Path) -> None:
+    async def main() -> None:
+        spec = EngineSpec(name="local", kind="openvino", models=("smol",), speculation="prompt")
+        with pytest.raises(ValueError, match="does not guess ahead"):
+            async with open_engine(spec, lambda name: smollm2):
+                pass
+
+    asyncio.run(main())

@@ -17,7 +17,6 @@ from freehold.engines.embedders import EmbedderSpec
 from freehold.engines.registry import EngineSpec
 from tests.chunk_checker import check_chunks
 from tests.house import house_of
-from tests.servers import Server, running_server
 from tests.sse_checker import Json, check_stream, read_events
 from tests.upstream import CHAT, Upstream, reply, said, stream, upstream, used, words
 
@@ -35,9 +34,9 @@ async def front(folder: Path, *ups: Upstream, **spec: Any) -> AsyncIterator[http
         yield client
 
 
-def run(main: Callable[[], Awaitable[None]]) -> None:
+def run(main: Callable[[], Awaitable[None]], seconds: float = SECONDS) -> None:
     async def bounded() -> None:
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(seconds):
             await main()
 
     asyncio.run(bounded())
@@ -305,39 +304,5 @@ def test_embeddings(tmp_path: Path, packed: bool) -> None:
                 up.answer("/v1/embeddings", reply({"data": [one]}))
                 short = await client.post("/embeddings", json={"model": "vec", "input": ["a", "b"]})
                 assert (short.status_code, short.json()["error"]["code"]) == (502, "bad_gateway")
-
-    run(main)
-
-
-@asynccontextmanager
-async def behind(folder: Path) -> AsyncIterator[Server]:
-    """Another Freehold, in a process of its own, that repeats what it is told."""
-    server = running_server(folder, "--engine", "script")
-    started = await asyncio.to_thread(server.__enter__)
-    try:
-        yield started
-    finally:
-        await asyncio.to_thread(server.__exit__, None, None, None)
-
-
-def test_freehold_in_front_of_freehold(tmp_path: Path) -> None:
-    async def main() -> None:
-        async with behind(tmp_path / "behind") as server:
-            engine = EngineSpec(name="far", kind="remote", url=server.base_url, key=Secret(server.key))
-            (tmp_path / "front").mkdir()
-            async with house_of(tmp_path / "front", engine, embedders=(SCRIPTED,)) as (_, client):
-                models = (await client.get("/models")).json()["data"]
-                served = next(one for one in models if one["freehold"]["backend"].startswith("freehold"))
-                model = served["id"]
-                for streamed in (False, True):
-                    response = await respond(client, streamed, model=model, input="one two three")
-                    assert "one two three" in text_of(response)
-                    assert response["usage"]["input_tokens"] > 0
-                    completion = await chat(client, streamed, model=model)
-                    assert completion["choices"][0]["message"]["content"]
-                counted = await client.post("/responses/input_tokens", json={"model": model, "input": "one two three"})
-                assert counted.json()["input_tokens"] == response["usage"]["input_tokens"]
-                wrong = await client.post("/chat/completions", json={"model": model, "messages": [], "seed": 1})
-                assert wrong.status_code == 400
 
     run(main)

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from PIL import Image as Picture
 
 from freehold.core.deltas import Delta, Stop, Text, Thought
@@ -83,6 +84,22 @@ def test_what_it_sees_decides_what_it_says(seeing: Path) -> None:
             assert all(len(one[0][0].top_logprobs) == 5 for one in logprobs)
             assert logprobs[0] == logprobs[2] != logprobs[1]
             assert answers[2][1].usage.cached > 0  # the picture is not computed again
+
+    asyncio.run(main())
+
+
+def test_guessing_ahead_behind_an_image(seeing: Path) -> None:
+    asked = shown(RED, sampling=Sampling(temperature=0.0, max_tokens=120))
+
+    async def main() -> None:
+        async with engine(seeing) as llama:
+            deltas, _ = await said(llama, asked)
+            answer = "".join(delta.text for delta in deltas if isinstance(delta, Text))
+        async with engine(seeing, speculation="prompt") as llama:
+            deltas, stop = await said(llama, replace(asked, predicted=answer))
+            assert "".join(delta.text for delta in deltas if isinstance(delta, Text)) == answer
+            assert stop.usage.output == 120
+            assert 0 < stop.usage.accepted < 120  # the model repeats itself
 
     asyncio.run(main())
 

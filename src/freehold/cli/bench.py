@@ -77,7 +77,7 @@ def _measured(spec: EngineSpec, find: Find, quick: bool) -> Findings:
         without = f"{OTHER} was not measured: it is not installed ({INSTALL})."
     else:
         try:
-            found.append(_one(replace(spec, projector=None, vision=None), OTHER, find, plan))
+            found.append(_one(_plain(spec), OTHER, find, plan))
         except EngineFailed as failure:
             without = f"{OTHER} was not measured. {failure}"
     return Findings(
@@ -89,6 +89,18 @@ def _measured(spec: EngineSpec, find: Find, quick: bool) -> Findings:
         busy=load / cores(),
         engines=tuple(found),
         without=without,
+    )
+
+
+def _plain(spec: EngineSpec) -> EngineSpec:
+    """The settings that engines of every kind have."""
+    return EngineSpec(
+        name=spec.name,
+        models=spec.models,
+        slots=spec.slots,
+        context=spec.context,
+        pool=spec.pool,
+        threads=spec.threads,
     )
 
 

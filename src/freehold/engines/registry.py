@@ -28,6 +28,7 @@ Find = Callable[[str], Path]
 
 DialectName = Literal["vllm", "sglang", "llama-server", "ollama", "freehold", "openai", "plain"]
 AbilityName = Literal["schema", "logprobs", "reasoning"]
+SpeculationName = Literal["none", "prompt"]
 
 
 class EngineSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -41,7 +42,9 @@ class EngineSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     have a projector, else by OCR where that is installed). `projector` is the file of the model's projector (default:
     the one `mmproj*.gguf` in the folder of a model that is alone there). What was read of prompts is kept in `cache_mb`
     megabytes of memory, and in `kept_mb` megabytes of the folder `kept` where it is to last for 24 hours. With
-    `shared_prefixes`, an engine of kind `openvino` reuses what it has read of prompts for all projects alike.
+    `shared_prefixes`, an engine of kind `openvino`, and a llama-server behind one of kind `remote`, reuses what it has
+    read of prompts for all projects alike. With the `speculation` "prompt", one of kind `llama` guesses ahead where an
+    answer repeats its prompt or itself.
 
     The rest is for engines elsewhere: their `url`, or the `urls` of several that serve the same models; their `key`,
     which is what the variable `key_env` or the file `key_file` holds. `dialect` and `abilities` say what they are and
@@ -64,6 +67,7 @@ class EngineSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     kept: str | None = None
     kept_mb: Annotated[int, Meta(ge=1)] = 4096
     shared_prefixes: bool = False
+    speculation: SpeculationName = "none"
     url: str | None = None
     urls: tuple[Annotated[str, Meta(min_length=1)], ...] = ()
     key_env: str | None = None

@@ -1,6 +1,9 @@
-"""uvicorn's HTTP/1.1 protocol, with an end to what a client may send slowly, at length or malformed."""
+"""uvicorn's HTTP/1.1 protocol, with an end to what a client may send slowly, at length or malformed, or not read."""
 
 import asyncio
+import fcntl
+import sys
+import termios
 from typing import Literal, cast
 
 import msgspec
@@ -11,16 +14,22 @@ from freehold.surfaces.errors import envelope
 
 LONGEST_HEAD = 65_536
 PATIENCE = 30.0
+UNREAD = 60.0
+"""The seconds after which a client that reads nothing of what waits for it is disconnected."""
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _CHUNKING = 8  # bytes, at most, that a byte of the body takes: six where each is a chunk
 
 
 class _Together:
-    """A transport of one answer that writes its head with the first of its body: a packet and a system call less."""
+    """A transport of one answer that writes its head with the first of its body: a packet and a system call less.
 
-    __slots__ = ("_head", "_transport", "close", "is_closing")
+    `written` counts its bytes.
+    """
+
+    __slots__ = ("_head", "_transport", "close", "is_closing", "written")
 
     def __init__(self, transport: asyncio.Transport) -> None:
+        self.written = 0
         self._transport = transport
         self._head: bytes | None = None
         self.close, self.is_closing = transport.close, transport.is_closing
@@ -32,6 +41,7 @@ class _Together:
         elif self._head is None and data != _CONTINUE:
             self._head = data
             return
+        self.written += len(data)
         self._transport.write(data)
 
 
@@ -40,15 +50,17 @@ class HttpProtocol(HttpToolsProtocol):
 
     The head of a request has at most LONGEST_HEAD bytes (and what a read brings beyond them) and is complete within
     PATIENCE seconds; of its body, something comes every PATIENCE seconds, and what stands around its chunks is no
-    longer than the head may be. What is no HTTP is answered with a 400 in OpenAI's envelope.
+    longer than the head may be. What is no HTTP is answered with a 400 in OpenAI's envelope. A client that reads
+    nothing for UNREAD seconds, or PATIENCE more, while something waits for it, is disconnected; that ends the answer.
     """
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request."""
         super().connection_made(transport)
         self._reading: Literal["head", "body", "nothing", "in vain"] = "head"
-        self._length = self._taken = 0
-        self._since = self.loop.time()
+        self._length = self._taken = self._read = 0
+        self._answer: _Together | None = None
+        self._since = self._moved = self.loop.time()
         self._watch = self.loop.call_later(PATIENCE, self._check)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -90,7 +102,8 @@ class HttpProtocol(HttpToolsProtocol):
         before = self.cycle
         super().on_headers_complete()
         if self.cycle is not before and self.scope["method"] != "HEAD":
-            self.cycle.transport = cast(asyncio.Transport, _Together(self.transport))
+            self._answer = _Together(self.transport)
+            self.cycle.transport = cast(asyncio.Transport, self._answer)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header was read; what comes behind the body as one is nothing to anybody."""
@@ -111,12 +124,21 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _check(self) -> None:
         now = self.loop.time()
+        self._watch = self.loop.call_later(PATIENCE, self._check)
         if self.flow.read_paused:
             self._since = now
-        if self._reading != "nothing" and now - self._since >= PATIENCE:
+        if self._unread(now):
+            self.transport.abort()
+        elif self._reading != "nothing" and now - self._since >= PATIENCE:
             self.transport.close()
-        else:
-            self._watch = self.loop.call_later(PATIENCE, self._check)
+
+    def _unread(self, now: float) -> bool:
+        """Whether bytes wait for the client, and it has taken none for too long."""
+        waiting = self.transport.get_write_buffer_size() + _queued(self.transport)
+        read = (0 if self._answer is None else self._answer.written) - waiting
+        if not waiting or read != self._read:
+            self._read, self._moved = read, now
+        return now - self._moved >= UNREAD
 
     def _refuse(self, status: int, reason: str, message: str) -> None:
         """Answer the request that is being read, unless another answer comes first, and end the connection."""
@@ -133,3 +155,11 @@ class HttpProtocol(HttpToolsProtocol):
         head = f"HTTP/1.1 {status} {reason}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
         self.transport.write(head.encode() + b"connection: close\r\n\r\n" + body)
         self.transport.write_eof()  # closed with more to read, it would be reset, and the answer lost
+
+
+def _queued(transport: asyncio.Transport) -> int:
+    """The bytes that the kernel still holds for a client; 0 where it does not say."""
+    if sys.platform != "linux":
+        return 0
+    answer = fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, bytes(4))
+    return int.from_bytes(answer, sys.byteorder)

@@ -33,6 +33,7 @@ def speeds(monkeypatch: pytest.MonkeyPatch) -> Speeds:
 
     async def measured(spec: EngineSpec, find: Find, plan: Plan, done: Callable[[], None]) -> Measured:
         assert spec.slots == 32 and find(spec.models[0]).name == "m.gguf"
+        assert spec.speculation == "none" or spec.kind == "llama"
         rate = told[spec.kind]
         if rate is None:
             raise EngineFailed("The model 'm' could not be loaded: no.")
@@ -108,6 +109,13 @@ def test_without_a_model_it_is_the_configured_one(here: Here, speeds: Speeds, tm
         '[[engines]]\nname = "near"\nkind = "openvino"\nmodels = ["m"]\n'
     )
     assert json.loads(run(here, "--json", "--config", str(config)).stdout)["model"] == "m"
+
+
+def test_what_only_the_usual_engine_can_is_not_asked_of_the_other(here: Here, speeds: Speeds, tmp_path: Path) -> None:
+    speeds["openvino"] = 150.0
+    config = tmp_path / "c.toml"
+    config.write_text('[[engines]]\nname = "near"\nmodels = ["m"]\nspeculation = "prompt"\n')
+    assert json.loads(run(here, "--json", "--config", str(config)).stdout)["remembered"] == "openvino"
 
 
 def test_what_was_found_is_forgotten(here: Here, speeds: Speeds) -> None:

@@ -3,17 +3,18 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 import uvicorn
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.server import ServerState
 
 from freehold.http import protocol
 from freehold.http.protocol import LONGEST_HEAD, HttpProtocol
 
 PATIENCE = 0.2
+PIECE = b"x" * 65_536
 GET = b"GET /x HTTP/1.1\r\nhost: a\r\n\r\n"
 POST = b"POST /x HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"
 
@@ -34,8 +35,8 @@ async def answer(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 @asynccontextmanager
-async def connected() -> AsyncIterator[Client]:
-    config = uvicorn.Config(answer, log_config=None, lifespan="off")
+async def connected(app: ASGIApp = answer) -> AsyncIterator[Client]:
+    config = uvicorn.Config(app, log_config=None, lifespan="off")
     state, loop = ServerState(), asyncio.get_running_loop()
     server = await loop.create_server(lambda: HttpProtocol(config, state, {}), "127.0.0.1", 0)
     async with server:
@@ -54,9 +55,34 @@ def talk(use: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[N
     asyncio.run(asyncio.wait_for(main(), 20))
 
 
+class Endless:
+    """Answers with more than anybody reads, and notes how that ended. `waits` says that the client reads too slowly."""
+
+    def __init__(self) -> None:
+        self.waits = asyncio.Event()
+        self.end: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send until the client is gone."""
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        sending = asyncio.create_task(self._send(send))
+        self.end.set_result((await receive())["type"])
+        sending.cancel()
+
+    async def _send(self, send: Send) -> None:
+        while True:
+            sent = asyncio.ensure_future(send({"type": "http.response.body", "body": PIECE, "more_body": True}))
+            done, _ = await asyncio.wait([sent], timeout=PATIENCE / 10)
+            if not done:
+                self.waits.set()
+                await sent
+
+
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "PATIENCE", PATIENCE)
+    monkeypatch.setattr(protocol, "UNREAD", 5 * PATIENCE)
 
 
 def fault(answered: bytes) -> tuple[bytes, str]:
@@ -136,6 +162,39 @@ def test_a_body_may_take_its_time() -> None:
         assert await reader.readuntil(b"\r\n\r\n0")
 
     talk(use)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_client_that_reads_nothing_is_disconnected() -> None:
+    async def main() -> None:
+        app = Endless()
+        async with connected(app) as (reader, writer):
+            writer.write(GET)
+            await reader.readuntil(b"\r\n\r\n")
+            assert await app.end == "http.disconnect"
+            assert app.waits.is_set()
+            last = b""
+            with suppress(ConnectionError):
+                while piece := await reader.read(len(PIECE)):
+                    last = piece
+            assert not last.endswith(b"0\r\n\r\n")
+
+    asyncio.run(asyncio.wait_for(main(), 20))
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_client_that_reads_slowly_is_waited_for() -> None:
+    async def main() -> None:
+        app = Endless()
+        async with connected(app) as (reader, writer):
+            writer.write(GET)
+            await app.waits.wait()
+            for _ in range(20):
+                await reader.readexactly(4 * len(PIECE))
+                await asyncio.sleep(PATIENCE / 2)
+            assert not app.end.done()
+
+    asyncio.run(asyncio.wait_for(main(), 20))
 
 
 @pytest.mark.usefixtures("impatient")

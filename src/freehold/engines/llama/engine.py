@@ -104,8 +104,8 @@ class LlamaEngine:
         model cannot be held to a schema or grammar; Unsupported for biases and suffixes that it does not take,
         NotFound for a model that is not served here, EngineBusy, EngineFailed.
         """
-        seat = self._find(prompt.model)
-        seat.gate.check(claim_of(prompt))
+        seat, claim = self._find(prompt.model), claim_of(prompt)
+        seat.gate.check(claim)
         if seat.served.constrained:
             await self._grammars.check(prompt)
         _check_biases(prompt, seat)
@@ -128,6 +128,7 @@ class LlamaEngine:
                 "context_length_exceeded",
                 "input",
             )
+        seat.gate.check(claim)  # it may have filled meanwhile, and this is the last moment before a stream's head
         return replace(prompt, tokens=tokens, raw=raw)
 
     async def generate(self, prompt: Prompt) -> AsyncGenerator[Delta, None]:
@@ -332,7 +333,7 @@ def _behind(request: Generate, written: str, limit: int, grammar: str = "") -> G
 
 
 def _check_biases(prompt: Prompt, seat: Seat) -> None:
-    if prompt.sampling.logit_bias and not seat.served.logprobs:
+    if prompt.sampling.logit_bias and not seat.biases:
         raise Unsupported("Unsupported parameter: 'logit_bias' is not supported with this model.", "logit_bias")
 
 

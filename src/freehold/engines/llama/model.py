@@ -12,11 +12,12 @@ from msgspec.structs import replace
 
 from freehold.core.items import Logprob
 from freehold.core.prompt import Raw, Turn
+from freehold.engines.llama.drafts import Drafts
 from freehold.engines.llama.header import fingerprint, read_header, sizes
 from freehold.engines.llama.listener import Error, Listener, NotDone
 from freehold.engines.llama.sampling import defaults, sampling
 from freehold.engines.llama.scratch import Scratch
-from freehold.engines.llama.sight import NativeChunk, messages, native, pictures
+from freehold.engines.llama.sight import NativeChunk, Timings, messages, native, pictures
 from freehold.engines.llama.slots import Slot, Slots
 from freehold.engines.llama.states import States, sweep
 from freehold.engines.worker.host import Backend
@@ -28,6 +29,7 @@ _SOCKET = "llama.sock"
 _MEGABYTE = 1024 * 1024
 _DAY = 24 * 3600.0
 _BATCH = 256
+_ALIKE, _AHEAD = 6, 8  # behind so many tokens that were there before, so many are guessed
 _WARNINGS = 2
 _ATTEMPTS = 4
 _OVERFLOW = "Context size has been exceeded"
@@ -62,6 +64,7 @@ class _Chunk(Struct, frozen=True):
     choices: tuple[_Choice, ...] = ()
     usage: _Usage | None = None
     error: Error | None = None
+    timings: Timings = Timings()
 
 
 class _Rendered(Struct, frozen=True):
@@ -116,6 +119,7 @@ class LlamaModel(Backend):
             template=str(self._header.get("tokenizer.chat_template", "")),
             tokenizer=str(self._header.get("tokenizer.ggml.model", "")),
             sees=opening.projector is not None,
+            logprobs=not opening.speculates,  # llama.cpp tells none of what it writes while it guesses
         )
         memory = None if self.ready.sees else States(self._scratch.folder, size, float("inf"))
         lasting = None
@@ -206,7 +210,7 @@ class LlamaModel(Backend):
 
     def write(self, request: Generate, say: Callable[[Piece], bool], before: str = "") -> Done:
         """Answer the request's tokens, going on behind `before`, as often as llama.cpp drops the answer."""
-        said = [before]
+        said, drafts = [before], Drafts(request.predicted)
         written = self.count(before, special=False) if before else ()
 
         def hear(piece: Piece) -> bool:
@@ -218,7 +222,7 @@ class LlamaModel(Backend):
             if len(written) >= request.limit:
                 return Done(request.id, "length", len(request.tokens), 0, request.limit)
             try:
-                end = self._complete(request, "".join(said), written, hear)
+                end = self._complete(request, "".join(said), written, hear, drafts=drafts)
             except _Overflow:
                 # llama.cpp drops every running answer when a slot that it is about to reuse still holds its old prompt
                 # and the new ones find no room beside it. It has cleared them all by then: go on where we were.
@@ -229,7 +233,9 @@ class LlamaModel(Backend):
                 written = self.count("".join(said), special=False)
             else:
                 cached = min(end.cached, len(request.tokens))
-                return Done(request.id, end.reason, len(request.tokens), cached, len(written) + end.output)
+                output = len(written) + end.output
+                told = (drafts.accepted, drafts.rejected)
+                return Done(request.id, end.reason, len(request.tokens), cached, output, 0, *told)
 
     def _complete(
         self,
@@ -238,10 +244,11 @@ class LlamaModel(Backend):
         written: tuple[int, ...],
         say: Callable[[Piece], bool],
         limit: int | None = None,
+        drafts: Drafts | None = None,
     ) -> Done:
         """Go on where `said`, whose tokens are `written`, ends. With a `limit` of 0 it is only read."""
         sees, slot = self.ready.sees, self._taken[request.id]
-        run = _Run(request, say, self._seen if sees else self._chunks.decode)
+        run = _Run(request, say, self._seen if sees else self._chunks.decode, drafts)
         body = sampling(request, self._header) | {
             "prompt": self._sight(request, said) if request.turns else request.tokens + written,
             "max_tokens": request.limit - len(written) if limit is None else limit,
@@ -249,6 +256,7 @@ class LlamaModel(Backend):
             "id_slot": slot.number,
             "cache_prompt": slot.reuse,
             "return_progress": True,
+            "timings_per_token": bool(request.predicted),
         }
         slot.reuse = True
         if sees:
@@ -256,6 +264,8 @@ class LlamaModel(Backend):
             self._listener.stream("/completion", native(body), run.take)
         else:
             self._server.handle_completions(json.encode(body).decode(), run.take)
+        if drafts is not None:
+            drafts.end()
         return run.end()
 
     def _sight(self, request: Generate, said: str) -> dict[str, Any]:
@@ -270,7 +280,8 @@ class LlamaModel(Backend):
         ending = ("length" if chunk.stop_type == "limit" else "stop") if chunk.stop else None
         choice = _Choice(chunk.content, _Logprobs(chunk.completion_probabilities), ending)
         details = _Details(chunk.timings.cache_n)
-        return _Chunk((choice,), _Usage(chunk.tokens_evaluated, chunk.tokens_predicted, details))
+        usage = _Usage(chunk.tokens_evaluated, chunk.tokens_predicted, details)
+        return _Chunk((choice,), usage, timings=chunk.timings)
 
     def _render(self, turns: tuple[Turn, ...]) -> str:
         return self._ask("/apply-template", {"messages": messages(turns, pictures=False)}, _Rendered).prompt
@@ -292,11 +303,18 @@ class LlamaModel(Backend):
 class _Run:
     """What one call of llama.cpp has said so far. Nothing may be raised into native code: it is kept for `end`."""
 
-    def __init__(self, request: Generate, say: Callable[[Piece], bool], decode: Callable[[Any], _Chunk]) -> None:
+    def __init__(
+        self,
+        request: Generate,
+        say: Callable[[Piece], bool],
+        decode: Callable[[Any], _Chunk],
+        drafts: Drafts | None,
+    ) -> None:
         self._number = request.id
         self._alternatives = request.logprobs or 0
         self._say = say
         self._decode = decode
+        self._drafts = drafts
         self._done: Done | None = None
         self._broken: Exception | None = None
 
@@ -322,6 +340,8 @@ class _Run:
             raise kind(chunk.error.message)
         stop = False
         for choice in chunk.choices:
+            if self._drafts is not None:
+                self._drafts.take(choice.text, chunk.timings)
             logprobs = () if choice.logprobs is None else tuple(map(self._logprob, choice.logprobs.content))
             stop = self._say(Piece(self._number, choice.text, logprobs=logprobs))
             if choice.finish_reason is not None and chunk.usage is not None:
@@ -346,6 +366,11 @@ def _parameters(opening: Open, path: Path, pool: int, key: str, states: Path) ->
     p.cpuparams.n_threads = opening.threads or max(1, cores - 1)
     p.cpuparams_batch.n_threads = max(cores, opening.threads or 1)
     p.n_batch = _BATCH  # a cancelled prompt is noticed between batches
+    if opening.speculates:
+        p.speculative.types = [_NATIVE.common_speculative_type.COMMON_SPECULATIVE_TYPE_NGRAM_SIMPLE]
+        p.speculative.ngram_simple.size_n, p.speculative.ngram_simple.size_m = _ALIKE, _AHEAD
+        p.n_batch = max(_BATCH, opening.slots * (1 + _AHEAD))  # what one step computes is to be one batch
+        p.cpuparams_batch.n_threads = p.cpuparams.n_threads  # a guess is a batch, and a busy core slows it as much
     p.cache_ram_mib = 0  # it knows no owners: one project would find what another has read
     p.cache_idle_slots = False
     p.slot_save_path = f"{states}{os.sep}"

@@ -34,6 +34,7 @@ class Seat(Struct, frozen=True):
     gate: Gate
     notation: Notation
     vocabulary: int
+    biases: bool = True
     apart: bool = False
 
 
@@ -54,6 +55,7 @@ async def find_opening(spec: EngineSpec, name: str, find: Find, backend: str) ->
         kept=spec.kept or "",
         kept_mb=spec.kept_mb,
         shared_prefixes=spec.shared_prefixes,
+        speculates=spec.speculation == "prompt",
     )
 
 
@@ -68,7 +70,9 @@ async def open_seat(name: str, opening: Open, queue: int) -> AsyncGenerator[Seat
             raise EngineFailed(message) from failure
         gate = Gate(opening.slots, queue, ready.pool)
         notation = trained(ready.template) or TAGS
-        yield Seat(_served(name, ready, opening), worker, gate, notation, ready.vocabulary, opening.background)
+        yield Seat(
+            _served(name, ready, opening), worker, gate, notation, ready.vocabulary, ready.biases, opening.background
+        )
 
 
 @asynccontextmanager

@@ -13,9 +13,15 @@ _NO_PICTURE = "data:image/png;base64,AA=="
 
 
 class Timings(Struct, frozen=True):
-    """What a native completion measured; `cache_n` tokens were not computed again."""
+    """What llama.cpp measured so far: `cache_n` tokens were not computed again, `predicted_n` were written.
+
+    `draft_n` tokens were guessed ahead, and `draft_n_accepted` of them written.
+    """
 
     cache_n: int = 0
+    predicted_n: int = 0
+    draft_n: int = 0
+    draft_n_accepted: int = 0
 
 
 class NativeError(Struct, frozen=True):

@@ -72,6 +72,7 @@ class Slots:
         self._lasting = lasting
         self._free = list(range(count))
         self._owners: dict[int, str] = {}
+        self._unerased: set[int] = set()
         self._active: list[Slot] = []
         self._changed = Condition()
         self._parking = ThreadPoolExecutor(count)
@@ -112,11 +113,12 @@ class Slots:
                     self._changed.wait(_POLL)
                     continue
                 slot = Slot(self._choose(owner), caching, tokens, known if known >= LEAST else 0)
-                slot.reuse = self._memory is not None or self._owners.get(slot.number) == owner
+                clean = self._memory is not None and slot.number not in self._unerased
+                slot.reuse = clean or self._owners.get(slot.number) == owner
                 slot.reading = slot.long and self._memory is not None
                 self._owners[slot.number] = owner
                 self._active.append(slot)
-            if slot.known and state is not None and not self._restore(slot.number, state):
+            if slot.known and state is not None and not (slot.reuse and self._restore(slot.number, state)):
                 slot.known = 0
             return slot
         return None
@@ -147,10 +149,12 @@ class Slots:
 
     def _leave(self, slot: Slot) -> None:
         """Keep what a slot holds, where it is worth that, and free it."""
-        if self._memory is not None:
+        erased = self._memory is None
+        if not erased:
             self._save(slot)
-            self._do(slot.number, "erase", {}, _Erased)
+            erased = self._do(slot.number, "erase", {}, _Erased)
         with self._changed:
+            (self._unerased.discard if erased else self._unerased.add)(slot.number)
             self._active.remove(slot)
             self._free.append(slot.number)
             self._changed.notify_all()

@@ -63,6 +63,7 @@ class OpenVinoModel(Backend):
             tokenizer=kind,
             constrained=False,
             logprobs=False,
+            biases=False,
             lasting=False,
         )
 

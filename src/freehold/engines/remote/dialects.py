@@ -13,12 +13,13 @@ Counting = Literal["none", "vllm", "llama-server", "freehold"]
 class Dialect(Struct, frozen=True, kw_only=True):
     """How a kind of server wants to be asked.
 
-    `schema`, `forced` and `parallel` say whether it holds an answer to a schema, can be made to call a function, and
-    obeys `parallel_tool_calls`; None is for what has to be tried out. `grammar` is how it is given one, `going_on` how
-    it continues an answer, `counting` how it counts a prompt. With `thoughts`, it reads those of earlier turns; with
-    `custom`, it has custom tools of its own; with `family`, it takes `prompt_cache_key`. `salted` keeps the cached
-    prompts of projects apart; `template` says that its chat template takes arguments. One that is `tagged` may leave
-    thoughts in the text. `limit` is its name for the most tokens of an answer.
+    `schema` and `forced` say whether it holds an answer to a schema and can be made to call a function; None is for
+    what has to be tried out. `grammar` is how it is given one,
+    `going_on` how it continues an answer, `counting` how it counts a prompt. With `thoughts`, it reads those of
+    earlier turns; with `custom`, it has custom tools of its own; with `family`, it takes `prompt_cache_key`.
+    `salted` keeps the cached prompts of projects apart, and with `cache_prompt` it can be told to reuse none;
+    `template` says that its chat template takes arguments. One that is `tagged` may leave thoughts in the text.
+    `limit` is its name for the most tokens of an answer.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Dialect(Struct, frozen=True, kw_only=True):
     family: bool = False
     predicts: bool = False
     salted: bool = False
+    cache_prompt: bool = False
     template: bool = False
     tagged: bool = True
     limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
@@ -65,6 +67,7 @@ DIALECTS: Mapping[str, Dialect] = {
             going_on="continue_final_message",
             tokens=True,
             thoughts=True,
+            salted=True,
             template=True,
         ),
         Dialect(
@@ -74,6 +77,7 @@ DIALECTS: Mapping[str, Dialect] = {
             counting="llama-server",
             tokens=True,
             thoughts=True,
+            cache_prompt=True,
             template=True,
         ),
         Dialect(name="ollama", schema=True, forced=False, biases=False, suffix=True),

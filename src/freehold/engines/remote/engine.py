@@ -79,6 +79,7 @@ class RemoteEngine:
         self._holding = holding
         self._watchers: list[Callable[[], None]] = []
         self._models: dict[str, Served] = {}
+        self._owners: set[str] = set()
         self.upstreams = Upstreams(upstreams, spec.models, spec.dialect, self._changed)
         self._changed()
 
@@ -179,10 +180,13 @@ class RemoteEngine:
         if family is not None:
             family = f"{prompt.caching.owner}\0{family}"
         known = prefixes(prompt) if len(self.upstreams) > 1 else ()
+        if len(self._owners) < 2:
+            self._owners.add(prompt.caching.owner)
+        alone = len(self._owners) < 2 or self._spec.shared_prefixes
 
         async def asked(place: int) -> tuple["_Answer", Sequence[Delta]]:
             answer = _Answer(self.upstreams, place)
-            return answer, await answer.begin(prompt)
+            return answer, await answer.begin(prompt, alone)
 
         return await self._first(prompt.model, family, known, asked)
 
@@ -231,7 +235,7 @@ class _Answer:
         self.held = False
         self.exchange: Exchange
 
-    async def begin(self, prompt: Prompt) -> Sequence[Delta]:
+    async def begin(self, prompt: Prompt, alone: bool) -> Sequence[Delta]:
         """Ask, and return the first deltas. Raises RemoteFailed and what the server refuses; then it is closed."""
         self.held = held(prompt)
         where = str(self._client.address)
@@ -239,7 +243,7 @@ class _Answer:
         self._replica.begin()
         opened: Exchange | None = None
         try:
-            sent = request(prompt, self._dialect, where)
+            sent = request(prompt, self._dialect, where, alone)
             opened = self.exchange = await open_exchange(self._client, sent, reader)
             while not (deltas := await opened.take()) and not opened.over:
                 pass

@@ -35,14 +35,18 @@ class Request(Struct, frozen=True):
     body: bytes
 
 
-def request(prompt: Prompt, dialect: Dialect, salt: str) -> Request:
-    """Return the request for a prompt that `check` has let pass. `salt` belongs to this upstream."""
+def request(prompt: Prompt, dialect: Dialect, salt: str, alone: bool = True) -> Request:
+    """Return the request for a prompt that `check` has let pass.
+
+    `salt` belongs to this upstream. `alone` says that what it has read may be reused: it was all from one project.
+    """
     body: dict[str, Any] = {
         "model": prompt.model,
         "stream": True,
         "stream_options": {"include_usage": True},
         **_sampling(prompt, dialect),
         **_caching(prompt, dialect, salt),
+        **({} if alone or not dialect.cache_prompt else {"cache_prompt": False}),
     }
     if prompt.raw is not None:
         body["prompt"] = prompt.raw if not prompt.tokens or not dialect.tokens else prompt.tokens

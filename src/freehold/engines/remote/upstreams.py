@@ -41,6 +41,7 @@ class Upstreams:
         self._changed = changed
         self._dialect = DIALECTS[dialect] if dialect is not None else PLAIN
         self._facts: dict[int, Facts] = {}
+        self._silent: set[int] = set()
         self.replicas = Replicas([str(one.client.address) for one in upstreams])
 
     def __len__(self) -> int:
@@ -91,11 +92,10 @@ class Upstreams:
         try:
             await self._all[place].probe.alive()
         except (Broken, Fault) as error:
-            _log.warning("%s is not well: %s", self._all[place].client.address, error)
+            self._complain(place, error)
             self.replicas[place].miss(self.replicas.now())
         else:
-            if self._ill(place):
-                _log.warning("%s answers again", self._all[place].client.address)
+            self._answers(place)
             self.replicas[place].rested(self.replicas.now())
 
     async def _learn(self, place: int) -> None:
@@ -105,12 +105,23 @@ class Upstreams:
             tried = self._names or (tuple(facts.models) if len(facts.models) <= _MOST_TRIED else ())
             self._know(place, await one.probe.try_out(facts, tried))
         except (Broken, Fault) as error:
-            _log.warning("%s could not be asked what it is: %s", one.client.address, error)
-            return
+            return self._complain(place, error)
+        self._answers(place)
         self.replicas[place].succeed()
         missing = [name for name in self._names if name not in facts.listed]
         if missing:
             _log.warning("%s does not list %s", one.client.address, ", ".join(missing))
+
+    def _complain(self, place: int, error: Exception) -> None:
+        """Log once that an upstream does not say what it is and how it does."""
+        if place not in self._silent:
+            _log.warning("%s does not say how it is: %s", self._all[place].client.address, error)
+            self._silent.add(place)
+
+    def _answers(self, place: int) -> None:
+        if place in self._silent:
+            _log.warning("%s answers again", self._all[place].client.address)
+            self._silent.discard(place)
 
     def _know(self, place: int, facts: Facts) -> None:
         if self._facts.get(place) != facts:

@@ -20,8 +20,8 @@ class Open(Struct, frozen=True, kw_only=True, array_like=True, tag=1):
     """The first message to a worker: which backend ("module:class") to load with which file.
 
     `folder` is an empty folder that only this user may enter, for the worker's own use. In the `background`, it
-    computes only while nothing else does. Where there is a folder `kept`, prompts are kept in it for 24 hours. The
-    other settings are those of EngineSpec.
+    computes only while nothing else does. Where there is a folder `kept`, prompts are kept in it for 24 hours. One that
+    `speculates` guesses ahead. The other settings are those of EngineSpec.
     """
 
     backend: str
@@ -37,6 +37,7 @@ class Open(Struct, frozen=True, kw_only=True, array_like=True, tag=1):
     kept: str = ""
     kept_mb: int = 0
     shared_prefixes: bool = False
+    speculates: bool = False
 
 
 class Tokenize(Struct, frozen=True, array_like=True, tag=2):
@@ -131,7 +132,8 @@ class Ready(Struct, frozen=True, kw_only=True, array_like=True, tag=11):
 
     `temperature` and `top_p` are the model's own, for requests that name none. `vocabulary` counts its tokens,
     `template` is its chat template. One that `sees` takes images. One that is
-    `constrained` reads grammars, one with `logprobs` tells them and takes biases, a `lasting` one keeps prompts.
+    `constrained` reads grammars, one with `logprobs` tells them, one with `biases` takes them, a `lasting` one keeps
+    prompts.
     """
 
     context: int
@@ -147,6 +149,7 @@ class Ready(Struct, frozen=True, kw_only=True, array_like=True, tag=11):
     sees: bool = False
     constrained: bool = True
     logprobs: bool = True
+    biases: bool = True
     lasting: bool = True
 
 

@@ -71,7 +71,9 @@ def answer(writer: Writer, request: Generate, say: Say) -> Done:
 def _think(writer: Writer, request: Generate, thinking: Thinking, say: Say, said: list[str]) -> Done:
     """Go on behind what was `said` of a thought, adding to it; one that ends too early goes on behind its doubt."""
     budget = min(thinking.limit, request.limit)
-    request = replace(request, limit=budget, stop=(thinking.ending,), grammar="", logprobs=None, logit_bias=())
+    request = replace(
+        request, limit=budget, stop=(thinking.ending,), grammar="", logprobs=None, logit_bias=(), predicted=""
+    )
 
     def think(piece: Piece) -> bool:
         said.append(piece.text)

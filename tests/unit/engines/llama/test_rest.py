@@ -104,7 +104,7 @@ def test_any_other_is_led_back(wish: str, place: int) -> None:
     json.decode(answer)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.text('{}[]",:é 1nameBär\\\n', max_size=60), st.integers(1, len(ANSWER)), st.integers(1, 9))
 def test_whatever_it_wants_to_say(wish: str, place: int, size: int) -> None:
     answer, rest = gone_on(Model(wish, size, limit=150), ANSWER[:place])

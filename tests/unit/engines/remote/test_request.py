@@ -160,6 +160,13 @@ def test_projects_are_kept_apart() -> None:
     assert salt("a") == salt("a", family="f") != salt("b")
     assert salt("a", "openai") == salt("a", "plain", "f") == {}
     assert salt("a", "openai", "f") != salt("b", "openai", "f")
+    assert salt("a", "sglang") == salt("a") != {}
+
+
+def test_one_that_cannot_keep_them_apart_is_told_to_reuse_nothing() -> None:
+    for dialect, told in (("llama-server", {"cache_prompt": False}), ("vllm", {}), ("plain", {})):
+        alone, shared = (json.loads(request(ASKED, DIALECTS[dialect], "s", one).body) for one in (True, False))
+        assert shared == alone | told
 
 
 def test_raw_texts() -> None:

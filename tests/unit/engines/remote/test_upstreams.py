@@ -104,7 +104,9 @@ def test_an_upstream_that_lacks_a_model_is_not_asked_for_it(caplog: pytest.LogCa
     run(main)
 
 
-def test_a_breaker_closes_when_the_upstream_answers_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_breaker_closes_when_the_upstream_answers_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     async def main() -> None:
         async with upstream() as up:
             models = up.answers["/v1/models"]
@@ -120,6 +122,9 @@ def test_a_breaker_closes_when_the_upstream_answers_again(monkeypatch: pytest.Mo
                 assert known.all.replicas.choose(None, ()) is None
                 up.answers["/v1/models"] = models
                 await until(lambda: known.all.replicas.choose(None, ()) == 0)
+            told = [record.getMessage() for record in caplog.records if record.name.endswith("upstreams")]
+            assert [up.url in one for one in told] == [True, True]
+            assert ["does not say how it is" in told[0], "answers again" in told[1]] == [True, True]
             known.all.close()
 
     run(main)

@@ -2,19 +2,20 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from freehold.core.deltas import Delta, Text
-from freehold.core.errors import EngineBusy, NotFound, Unsupported
-from freehold.core.prompt import Begun, Choice, Function, Prompt, Turn
+from freehold.core.errors import EngineBusy, Fault, NotFound, Unsupported
+from freehold.core.prompt import Begun, Caching, Choice, Function, JsonFormat, Prompt, Turn
 from freehold.engines.registry import EngineSpec
 from freehold.engines.remote.engine import RemoteEngine, open_remote
 from freehold.engines.remote.replicas import FAILURES
 from tests.house import nowhere
-from tests.upstream import CHAT, Upstream, reply, stream, upstream, words, write
+from tests.upstream import CHAT, Answering, Upstream, hang, reply, said, stream, upstream, words, write
 
 DEAD = write(b"", close=True)
 REGEX = Function(name="date", free="regex", definition=r"\d+")
@@ -115,3 +116,68 @@ def test_a_prompt_goes_where_its_beginning_was_read() -> None:
         engine.upstreams.replicas[0].leave()
 
     run(main)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        DEAD,
+        hang,
+        reply("", 500),
+        reply("", 429),
+        reply({"error": {"message": "wrong"}}, 400),
+        reply("<html>", content_type="text/html"),
+        stream(said(content="a"), then="cut"),
+        stream(said(content="a"), then="hang"),
+        stream(said(content="a"), said("abort")),
+        stream(*words("not", "strict")),
+    ],
+    ids=["dead", "hanging", "500", "429", "400", "page", "cut", "silent", "abort", "loose"],
+)
+def test_whatever_happens_every_place_is_given_back(broken: Answering) -> None:
+    schema = JsonFormat(schema={"type": "object", "additionalProperties": False}, name="n", strict=True)
+
+    async def main(engine: RemoteEngine, one: Upstream, other: Upstream) -> None:
+        for up in (one, other):
+            up.answer(CHAT, broken)
+        for number in range(3):
+            with pytest.raises(Fault):
+                await answer(engine, asked(str(number), format=schema))
+        assert [engine.upstreams.replicas[place].running for place in (0, 1)] == [0, 0]
+        assert (engine.load.running, engine.load.waiting) == (0, 0)
+
+    run(main, models=("m",), dialect="vllm", first_seconds=0.2, silent_seconds=0.2)
+
+
+def test_no_more_than_its_slots_are_under_way() -> None:
+    async def main(engine: RemoteEngine, one: Upstream, other: Upstream) -> None:
+        for up in (one, other):
+            up.answer(CHAT, stream(said(content="a"), then="hang"))
+        async with aclosing(engine.generate(asked("1"))) as first, aclosing(engine.generate(asked("2"))) as second:
+            assert [await anext(first), await anext(second)] == [Text("a"), Text("a")]
+            assert (len(one.at(CHAT)), len(other.at(CHAT))) == (1, 1)
+            with pytest.raises(EngineBusy, match="2 requests are running"):
+                await answer(engine, asked())
+        assert engine.load.running == 0
+        assert (len(one.at(CHAT)), len(other.at(CHAT))) == (1, 1)
+
+    run(main, models=("m",), slots=2, queue=0)
+
+
+def test_a_server_that_keeps_no_projects_apart_reuses_nothing_once_there_are_two() -> None:
+    def of(owner: str) -> Prompt:
+        return asked(caching=Caching(owner=owner))
+
+    def reused(**spec: Any) -> list[bool]:
+        found: list[bool] = []
+
+        async def main(engine: RemoteEngine, one: Upstream, other: Upstream) -> None:
+            for owner in ("a", "a", "b", "a"):
+                await answer(engine, of(owner))
+            found.extend(sent.json.get("cache_prompt", True) for sent in one.at(CHAT))
+
+        run(main, ("llamacpp", "llamacpp"), models=("m",), dialect="llama-server", **spec)
+        return found
+
+    assert reused() == [True, True, False, False]
+    assert reused(shared_prefixes=True) == [True] * 4
