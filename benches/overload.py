@@ -119,9 +119,9 @@ def spent(pid: int) -> tuple[float, float]:
     return cpu_seconds(pid), sum(cpu_seconds(one.pid) for one in psutil.Process(pid).children(recursive=True))
 
 
-def per_token(before: tuple[float, float], after: tuple[float, float], seen: Seen) -> str:
+def per_token(before: tuple[float, float], after: tuple[float, float], *crowds: Seen) -> str:
     """The CPU of a token, in words."""
-    count = len(seen.came) / 1000
+    count = sum(len(seen.came) for seen in crowds) / 1000
     server, engine = ((late - early) / max(count, 0.001) for early, late in zip(before, after, strict=True))
     return f"CPU of a token {server:.2f} ms of the server, {engine:.2f} ms of engines"
 
@@ -184,7 +184,10 @@ async def run(port: int, pid: int, options: argparse.Namespace) -> None:
             many, first = await asyncio.gather(
                 crowd(port, options, chance, options.streams), crowd(port, options, chance, 1, pause=options.every)
             )
-        goodput, cost = many.rate(options.seconds), per_token(start, spent(pid), many)
+        goodput, cost = (
+            many.rate(options.seconds) + first.rate(options.seconds),
+            per_token(start, spent(pid), many, first),
+        )
         row(f"{options.streams} streams", f"{goodput:.1f} tokens/s, {goodput / rate:.2f} of the best; {cost}")
         row("  how they ended", counted(many.ends))
         row("  first token, median / p95", times(many.firsts))
