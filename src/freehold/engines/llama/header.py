@@ -63,6 +63,22 @@ def read_numbers(path: Path, key: str) -> tuple[float, ...]:
     return ()
 
 
+def tensor_types(path: Path) -> frozenset[int]:
+    """Return the types (ggml's numbers) of the tensors of a file whose header `read_header` reads."""
+    with path.open("rb") as file:
+        file.seek(_BEFORE_PAIRS - _U64.size)
+        tensors, pairs = _unpack(_U64, file), _unpack(_U64, file)
+        for _ in _pairs(file, pairs):
+            pass
+        found = set[int]()
+        for _ in range(tensors):
+            _string(file)
+            file.seek(_unpack(_U32, file) * _U64.size, 1)  # its dimensions
+            found.add(_unpack(_U32, file))
+            _unpack(_U64, file)
+        return frozenset(found)
+
+
 def sizes(header: Mapping[str, Value], slots: int, context: int | None, pool: int | None) -> tuple[int, int]:
     """Return the tokens of the context and of the pool, from what the settings say of them."""
     trained = int(header.get(f"{header.get('general.architecture')}.context_length", _MOST_CONTEXT))

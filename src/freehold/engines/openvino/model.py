@@ -9,7 +9,7 @@ from typing import Any
 import openvino_genai
 
 from freehold.core.prompt import Raw, Turn
-from freehold.engines.llama.header import fingerprint, read_header, read_numbers, sizes
+from freehold.engines.llama.header import fingerprint, read_header, read_numbers, sizes, tensor_types
 from freehold.engines.llama.sampling import defaults
 from freehold.engines.openvino.batch import Batch
 from freehold.engines.openvino.sampling import sampling
@@ -22,6 +22,18 @@ _GENAI: Any = openvino_genai
 _BLOCK = 32  # tokens of one piece of its memory, on a CPU
 _POLL = 0.05
 _BYTES = "gpt2"
+_READ = {0: "F32", 1: "F16", 8: "Q8_0", 14: "Q6_K", 12: "Q4_K", 2: "Q4_0", 3: "Q4_1"}  # by ggml's numbers
+_UNREAD = {6: "Q5_0", 7: "Q5_1", 9: "Q8_1", 10: "Q2_K", 11: "Q3_K", 13: "Q5_K", 15: "Q8_K", 30: "BF16", 39: "MXFP4"}
+_UNREAD |= {
+    16: "IQ2_XXS",
+    17: "IQ2_XS",
+    18: "IQ3_XXS",
+    19: "IQ1_S",
+    20: "IQ4_NL",
+    21: "IQ3_S",
+    22: "IQ2_S",
+    23: "IQ4_XS",
+}
 _ENDINGS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|eom_id|>", "<|end_of_text|>", "<|end|>", "</s>")
 
 
@@ -59,7 +71,6 @@ class OpenVinoModel(Backend):
             vocabulary=int(self._header.get("tokenizer.ggml.tokens", 0)),
             template=str(self._header.get("tokenizer.chat_template", "")),
             tokenizer=kind,
-            constrained=False,
             logprobs=False,
             lasting=False,
         )
@@ -101,7 +112,9 @@ class OpenVinoModel(Backend):
         written = self.count(before, special=False) if before else ()
         if len(written) >= request.limit:
             return Done(request.id, "length", len(request.tokens), 0, request.limit)
-        run = self._batch.start(request.tokens + written, self._config(request, len(written)), request.caching.owner)
+        run = self._batch.start(
+            request.tokens + written, self._config(request, len(written)), request.caching.owner, request.grammar
+        )
         text, count, reason = Written(request.stop), len(written), ""
         try:
             while not reason:
@@ -137,11 +150,13 @@ class OpenVinoModel(Backend):
 
     def _config(self, request: Generate, written: int) -> Any:
         ready = self.ready
+        held = {"structured_output_config": _GENAI.StructuredOutputConfig(grammar=request.grammar)}
         return _GENAI.GenerationConfig(
             max_new_tokens=request.limit - written,
             stop_token_ids=self._endings,
             apply_chat_template=False,
             **sampling(request, ready.temperature, ready.top_p),
+            **(held if request.grammar else {}),
         )
 
     def _spell(self, token: int) -> bytes:
@@ -170,10 +185,13 @@ class OpenVinoModel(Backend):
         properties = {"INFERENCE_NUM_THREADS": self._opening.threads or cores}
         try:
             return _GENAI.ContinuousBatchingPipeline(self._opening.path, scheduler, "CPU", properties)
-        except RuntimeError as error:
-            architecture = self._header.get("general.architecture")
-            why = str(error).strip().splitlines()[-1].rstrip(".")
-            raise ValueError(
-                f"OpenVINO cannot read this file of architecture {architecture!r} ({why}): "
-                "use an engine of kind 'llama' for it"
-            ) from error
+        except (RuntimeError, IndexError) as error:
+            raise ValueError(f"{self._fault(error)}: use an engine of kind 'llama' for it") from error
+
+    def _fault(self, error: Exception) -> str:
+        """Why a file cannot be read: OpenVINO says little of it."""
+        if unread := tensor_types(Path(self._opening.path)) - _READ.keys():
+            names = ", ".join(_UNREAD.get(one, f"number {one}") for one in sorted(unread))
+            return f"OpenVINO cannot read its quantisation ({names}; it reads {', '.join(_READ.values())})"
+        why = str(error).strip().splitlines()[-1].rstrip(".")
+        return f"OpenVINO cannot read this file of architecture {self._header.get('general.architecture')!r} ({why})"

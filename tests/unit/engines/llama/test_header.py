@@ -5,7 +5,7 @@ from struct import pack
 
 import pytest
 
-from freehold.engines.llama.header import read_header, read_numbers
+from freehold.engines.llama.header import read_header, read_numbers, tensor_types
 
 
 def text(value: str) -> bytes:
@@ -45,6 +45,14 @@ def test_reads_the_numbers_of_one_array(tmp_path: Path) -> None:
     path.write_bytes(gguf(*PAIRS) + b"the tensors")
     assert read_numbers(path, "scores") == (1, 2, 3)
     assert read_numbers(path, "general.sampling.temp") == read_numbers(path, "missing") == ()
+
+
+def test_reads_the_types_of_tensors(tmp_path: Path) -> None:
+    path = tmp_path / "m.gguf"
+    tensors = [text("a") + pack("<IQQIQ", 2, 64, 3, 12, 0), text("b") + pack("<IQIQ", 1, 64, 6, 0)]
+    head = b"GGUF" + pack("<IQQ", 3, len(tensors), len(PAIRS))
+    path.write_bytes(head + b"".join(PAIRS) + b"".join(tensors) + b"the tensors")
+    assert tensor_types(path) == {12, 6}
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,11 @@ def test_a_temperature_of_zero_is_no_chance_at_all() -> None:
     assert not told["do_sample"] and "temperature" not in told and "rng_seed" not in told
 
 
+def test_a_temperature_of_almost_zero_is_none_either() -> None:
+    told = settings(temperature=1e-5)
+    assert not told["do_sample"] and "temperature" not in told
+
+
 def test_what_is_asked_for_is_obeyed() -> None:
     told = settings(temperature=1.5, top_p=0.0, seed=-1, presence_penalty=0.5, frequency_penalty=-1.0)
     assert told["temperature"] == 1.5 and 0 < told["top_p"] < 1e-3
