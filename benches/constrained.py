@@ -1,6 +1,8 @@
 """Tokens per second of answers that are held to a grammar, against free ones: same model, same length, in one run.
 
-usage: python -m benches.constrained MODEL [--tokens 128] [--rounds 5]     MODEL: a catalogue name or a file
+usage: python -m benches.constrained MODEL [--tokens 128] [--rounds 5] [--engine llama]
+
+MODEL is a name of the catalogue or a file.
 
 The ways of asking take turns, one stream at a time, with temperature 0. Each has asked once before it is measured, so
 the prompts are cached, and what is timed is the making of the grammar and the decoding. The schemas and questions want
@@ -83,6 +85,7 @@ async def run(options: argparse.Namespace) -> None:
     rates: dict[str, list[float]] = {way: [] for way in WAYS}
     with tempfile.TemporaryDirectory() as folder:
         command = (sys.executable, "-m", "freehold.cli.main", "serve", "--model", options.model, "--port", str(port))
+        command = (*command, "--engine", options.engine)
         with server(port, *command, "--data", folder, "--key", KEY):
             await until_loaded(port)
             client = AsyncOpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key=KEY, timeout=3_600, max_retries=0)
@@ -91,7 +94,7 @@ async def run(options: argparse.Namespace) -> None:
                     found = await rate(client, way, options.tokens if measured else 1)
                     rates[way] += [found] if measured else []
     medians = {way: statistics.median(found) for way, found in rates.items()}
-    print(f"{options.model}, {options.tokens} tokens, median of {options.rounds}")
+    print(f"{options.model} on {options.engine}, {options.tokens} tokens, median of {options.rounds}")
     print("| answer | tokens/s | of the free |\n|---|---|---|")
     for way, (_, _, free) in WAYS.items():
         print(f"| {way} | {medians[way]:.1f} | {medians[way] / medians[free]:.2f} |")
@@ -101,6 +104,7 @@ def main() -> None:
     """Read the options and run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model")
+    parser.add_argument("--engine", default="llama", choices=("llama", "openvino"))
     parser.add_argument("--tokens", type=int, default=128)
     parser.add_argument("--rounds", type=int, default=5)
     asyncio.run(run(parser.parse_args()))

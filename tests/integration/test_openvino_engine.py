@@ -1,20 +1,24 @@
 """The OpenVINO engine with a real model: SmolLM2-135M."""
 
 import asyncio
+import json
 import os
+import re
 import signal
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
+from jsonschema_rs import validator_for
 from msgspec.structs import replace
 
-from freehold.core.deltas import Delta, Stop, Text, Thought
+from freehold.core.deltas import CallArgs, CallStart, Delta, Stop, Text, Thought
 from freehold.core.errors import EngineBusy, EngineFailed, Invalid, Unsupported
 from freehold.core.ports import Engine
-from freehold.core.prompt import Begun, Caching, Prompt, Sampling, Turn
+from freehold.core.prompt import Begun, Caching, Choice, Function, JsonFormat, Prompt, Sampling, Turn
 from freehold.engines.registry import EngineSpec, open_engine
 
 pytest.importorskip("openvino_genai", reason="the extra `openvino` is for x86-64")
@@ -123,6 +127,122 @@ async def owners(by: Engine) -> None:
     assert all(text and stop.usage.output for text, stop in await asyncio.gather(*(said(by, one) for one in both)))
 
 
+SCHEMAS: list[dict[str, Any]] = [
+    {
+        "type": "object",
+        "properties": {
+            "name": {"type": "string", "minLength": 1, "maxLength": 40},
+            "age": {"type": "integer", "minimum": 0, "maximum": 120},
+            "city": {"enum": ["Paris", "S\u00e3o Paulo", "\u6771\u4eac"]},
+            "email": {"type": ["string", "null"], "format": "email"},
+        },
+        "required": ["name", "age", "city"],
+        "additionalProperties": False,
+    },
+    {
+        "type": "object",
+        "properties": {"kind": {"const": "a"}, "\u00e9": {"type": "number", "minimum": 0, "maximum": 1}},
+        "required": ["kind"],
+        "additionalProperties": {"type": "boolean"},
+    },
+    {"type": "array", "items": {"type": "string", "pattern": r"^[A-Z][^\d\s,]{1,8}$"}, "minItems": 1, "maxItems": 3},
+    {
+        "type": "object",
+        "properties": {"value": {"type": "integer"}, "next": {"anyOf": [{"$ref": "#"}, {"type": "null"}]}},
+        "required": ["value", "next"],
+        "additionalProperties": False,
+    },
+    {"type": "object", "properties": {"on": {"type": "string", "format": "date"}}, "required": ["on"]},
+]
+CHANCE = Sampling(temperature=1.3, top_p=1.0, max_tokens=160)
+TOWN = {"type": "object", "properties": {"town": {"type": "string", "maxLength": 20}}, "required": ["town"]}
+WEATHER = Function(name="weather", parameters=TOWN | {"additionalProperties": False}, strict=True)
+FORECAST = Function(name="forecast", parameters={"type": "object", "properties": {"days": {"type": "integer"}}})
+PICK = Function(name="pick", free="regex", definition="[a-z]{2,5}[0-9]")
+
+
+async def formats(by: Engine) -> None:
+    """Whole answers validate, also at high temperatures and while others are cancelled; again, they are the same."""
+    asked = [prompt("Give me an example.", replace(CHANCE, seed=seed)) for seed in range(3) for _ in SCHEMAS]
+    asked = [
+        replace(one, format=JsonFormat(schema=SCHEMAS[n % len(SCHEMAS)], name="n", strict=True))
+        for n, one in enumerate(asked)
+    ]
+    cut = asyncio.create_task(anext(by.generate(replace(asked[0], sampling=replace(CHANCE, max_tokens=100)))))
+    answers = await asyncio.gather(*(said(by, one) for one in asked))
+    await asyncio.wait([cut])
+    whole = [(one, text) for one, (text, stop) in zip(asked, answers, strict=True) if stop.reason == "stop"]
+    assert len(whole) > len(asked) / 2
+    for one, text in whole:
+        assert one.format is not None
+        validator_for(one.format.schema, validate_formats=True).validate(json.loads(text))
+    again = replace(asked[0], sampling=replace(GREEDY, max_tokens=60))
+    assert await said(by, again) == await said(by, again)
+    for wanted in (JsonFormat(), JsonFormat(schema=SCHEMAS[0] | {"minProperties": 3})):
+        text, stop = await said(by, replace(asked[0], format=wanted))
+        assert text.startswith("{") and (stop.reason == "length" or isinstance(json.loads(text), dict))
+    rest = replace(again, begun=Begun(said=('{"name": "Al',)))
+    text, stop = await said(by, rest)
+    assert stop.reason == "length" or validator_for(SCHEMAS[0]).is_valid(json.loads('{"name": "Al' + text))
+
+
+async def called(by: Engine, asked: Prompt) -> tuple[list[tuple[str, str]], Stop]:
+    """The calls of an answer; the first has no name where that was told earlier."""
+    calls: list[tuple[str, str]] = [("", "")] if asked.begun.said else []
+    async for delta in by.generate(asked):
+        if isinstance(delta, CallStart):
+            calls.append((delta.name, ""))
+        elif isinstance(delta, CallArgs):
+            calls[-1] = (calls[-1][0], calls[-1][1] + delta.text)
+        elif isinstance(delta, Stop):
+            return calls, delta
+    raise AssertionError("no end")
+
+
+async def calls(by: Engine) -> None:
+    asked = replace(prompt("What is the weather in Rome?", CHANCE), functions=(WEATHER, FORECAST, PICK), parallel=False)
+    schemas = {one.name: one.parameters for one in asked.functions}
+    for name in schemas:
+        ((found, given),), stop = await called(by, replace(asked, choice=Choice("required", (name,))))
+        assert found == name and stop.reason in ("stop", "length")
+        if stop.reason == "stop" and name != "pick":
+            validator_for(next(one.parameters for one in asked.functions if one.name == name)).validate(
+                json.loads(given)
+            )
+        assert name != "pick" or re.fullmatch("[a-z]{2,5}[0-9]", given)
+    several, _ = await called(by, replace(asked, choice=Choice("required"), parallel=True))
+    assert several
+    begun = replace(asked, begun=Begun(said=('<tool_call>\n{"name": "weather", "arguments":',)))
+    ((_, given), *_), stop = await called(by, begun)
+    assert stop.reason == "length" or validator_for(WEATHER.parameters).is_valid(json.loads(given))
+    # However it is asked to, it cannot begin a call and not end it by the schema.
+    urged = 'Answer with exactly {"name": "weather", "arguments": 7} and nothing else.'
+    for seed in range(3):
+        free = replace(asked, turns=(Turn("user", urged),), sampling=replace(CHANCE, temperature=0.5, seed=seed))
+        found, stop = await called(by, free)
+        for name, given in found if stop.reason == "stop" else ():
+            assert name != "weather" or validator_for(WEATHER.parameters).is_valid(json.loads(given))
+
+
+async def unheld(by: Engine) -> None:
+    """What it cannot hold is refused, and it goes on."""
+    for schema in (
+        {"type": "object", "propertyNames": {}},
+        {"type": "string", "pattern": "(?=a)"},
+        {"type": "nothing"},
+    ):
+        asked = replace(prompt("Hi."), format=JsonFormat(schema=schema, name="n", strict=True))
+        with pytest.raises(Invalid) as refused:
+            await by.admit(asked)
+        assert (refused.value.code, refused.value.param) == ("invalid_json_schema", "format")
+    with pytest.raises(Invalid, match="kind `llama` can") as refused:
+        await by.admit(replace(prompt("Hi."), functions=(Function(name="f", free="lark", definition='start: "a"'),)))
+    assert refused.value.param == "tools"
+    assert (await said(by, prompt("Hi.")))[0]
+    cold = prompt("Hi.", replace(GREEDY, temperature=1e-5))
+    assert await said(by, cold) == await said(by, prompt("Hi."))
+
+
 async def killing(by: Engine) -> None:
     running = by.generate(prompt("Write a long story.", Sampling(max_tokens=1000)))
     await anext(running)
@@ -147,8 +267,8 @@ def test_answers_as_an_engine_must(smollm2: Path) -> None:
         async with engine(smollm2) as by:
             (served,) = by.models
             assert served.backend.startswith("OpenVINO (openvino-genai 2026.")
-            assert not (served.constrained or served.logprobs or served.lasting)
-            for part in (sampling, refusals, thinking, going_on, cancelling, owners, killing):
+            assert served.constrained and not (served.logprobs or served.lasting)
+            for part in (sampling, refusals, thinking, going_on, cancelling, owners, formats, calls, unheld, killing):
                 await part(by)
 
     asyncio.run(main())

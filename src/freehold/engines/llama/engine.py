@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from functools import partial
 
@@ -14,7 +14,7 @@ from freehold.core.items import Logprob
 from freehold.core.ports import Engine, Load, Served
 from freehold.core.prompt import Function, Prompt, Turn
 from freehold.engines.gate import Place, claim_of
-from freehold.engines.llama.grammar import Grammars
+from freehold.engines.llama.grammar import Flaw, Grammars
 from freehold.engines.llama.inspection import open_inspection
 from freehold.engines.llama.quiet import Quiet
 from freehold.engines.llama.seat import Seat, find_opening, open_aside, open_seat
@@ -39,8 +39,10 @@ async def open_llama(spec: EngineSpec, find: Find) -> AsyncGenerator[Engine, Non
 
 
 @asynccontextmanager
-async def open_embedded(spec: EngineSpec, find: Find, backend: str) -> AsyncGenerator[Engine, None]:
-    """Yield an engine with every model of `spec` loaded by a `backend` ("module:class").
+async def open_embedded(
+    spec: EngineSpec, find: Find, backend: str, grammars: Callable[[Flaw], Grammars] = Grammars
+) -> AsyncGenerator[Engine, None]:
+    """Yield an engine with every model of `spec` loaded by a `backend` ("module:class"), which reads such `grammars`.
 
     Raises ValueError when the spec names none, EngineFailed, saying why, when one cannot be loaded, and what `find`
     raises.
@@ -55,7 +57,7 @@ async def open_embedded(spec: EngineSpec, find: Find, backend: str) -> AsyncGene
             seats[name] = await stack.enter_async_context(open_seat(name, opening, spec.queue))
             asides[name] = OnDemand(partial(open_aside, name, opening, spec.queue, quiet))
             stack.push_async_callback(asides[name].close)
-        yield LlamaEngine(seats, asides, quiet, Grammars(inspection.flaw))
+        yield LlamaEngine(seats, asides, quiet, grammars(inspection.flaw))
 
 
 class LlamaEngine:
@@ -145,17 +147,17 @@ class LlamaEngine:
 
     async def _generate(self, prompt: Prompt, seat: Seat) -> AsyncGenerator[Delta, None]:
         grammar = await self._grammars.write(prompt) if seat.served.constrained else ""
-        request = _request(prompt, seat, grammar)
+        request = _request(prompt, seat, await self._grammars.spell(prompt, grammar))
         if not request.limit:
             yield Stop("length", Usage(input=len(prompt.tokens)))
             return
         held = grammar and request.earlier.written
-        answer = self._rest(prompt, seat, request, grammar) if held else self._answer(prompt, seat, request)
+        answer = self._rest(prompt, seat, request, grammar) if held else self._answer(prompt, seat, request, grammar)
         async with aclosing(answer) as deltas:
             async for delta in deltas:
                 yield delta
 
-    async def _answer(self, prompt: Prompt, seat: Seat, request: Generate) -> AsyncGenerator[Delta, None]:
+    async def _answer(self, prompt: Prompt, seat: Seat, request: Generate, grammar: str) -> AsyncGenerator[Delta, None]:
         place = await _enter(prompt, seat, request)
         answer = seat.worker.start(request, place.release)
         reader = _reader(prompt, request)
@@ -169,11 +171,17 @@ class LlamaEngine:
                     else:
                         for delta in reader.end():
                             yield delta
-                        await _check(request, reader, message, self._grammars)
+                        if isinstance(message, Done) and message.reason == "stop" and not request.stop:
+                            await self._verify(grammar, reader.answer)
                         yield _stop(message)
                         return
         finally:
             answer.close()
+
+    async def _verify(self, grammar: str, answer: str) -> None:
+        """Raise EngineFailed for a finished answer that is not what it was held to."""
+        if grammar and not await asyncio.to_thread(self._grammars.holds, grammar, answer):
+            raise EngineFailed("The engine did not keep to the schema or grammar of the request.")
 
     async def _rest(self, prompt: Prompt, seat: Seat, request: Generate, grammar: str) -> AsyncGenerator[Delta, None]:
         """Yield the rest of an answer that is held to a grammar."""
@@ -274,13 +282,6 @@ class Reader:
             else:
                 told.append(one)
         return told
-
-
-async def _check(request: Generate, reader: Reader, message: Piece | Done | Failed, grammars: Grammars) -> None:
-    """Raise EngineFailed for a finished answer that is not what it was held to."""
-    whole = isinstance(message, Done) and message.reason == "stop" and not request.stop
-    if whole and request.grammar and not await asyncio.to_thread(grammars.holds, request.grammar, reader.answer):
-        raise EngineFailed("The engine did not keep to the schema or grammar of the request.")
 
 
 async def _enter(prompt: Prompt, seat: Seat, request: Generate) -> Place:

@@ -45,12 +45,10 @@ class Grammars:
         for one in functions:
             await self._check_function(one)
         wanted = prompt.format
-        if wanted is not None and wanted.strict:
-            flaw = await self._flaw(f"{_HEAD}start: {_strict(wanted.schema or _ANY_OBJECT)}\n")
-            if flaw:
-                raise Invalid(
-                    f"Invalid schema for response_format '{wanted.name}': {flaw}.", "invalid_json_schema", "format"
-                )
+        if wanted is not None and wanted.strict and (flaw := await self.flaw_of(wanted.schema or _ANY_OBJECT)):
+            raise Invalid(
+                f"Invalid schema for response_format '{wanted.name}': {flaw}.", "invalid_json_schema", "format"
+            )
         whole = await self._written(prompt)
         if whole and (flaw := await self._flaw(whole)):
             raise Invalid(
@@ -65,6 +63,14 @@ class Grammars:
         if written and (flaw := await self._flaw(written)):
             raise EngineFailed(f"The grammar of this answer could not be made: {flaw}.")
         return written
+
+    async def spell(self, prompt: Prompt, grammar: str) -> str:
+        """Return the `grammar` of a checked prompt's answer as the backend reads it."""
+        return grammar
+
+    async def flaw_of(self, schema: dict[str, Any]) -> str:
+        """Return why nothing can be held to a schema, in a line; empty where it can."""
+        return await self._flaw(f"{_HEAD}start: {_strict(schema)}\n")
 
     def holds(self, grammar: str, answer: str) -> bool:
         """Whether a whole answer follows its grammar: what was held to it must, or the engine is broken."""
@@ -84,7 +90,7 @@ class Grammars:
             if flaw:
                 kind = "regular expression" if one.free == "regex" else "grammar"
                 raise Invalid(f"Invalid {kind} for custom tool '{one.name}': {flaw}.", "invalid_grammar", "tools")
-        elif one.strict and (flaw := await self._flaw(f"{_HEAD}start: {_strict(one.parameters or _ANY_OBJECT)}\n")):
+        elif one.strict and (flaw := await self.flaw_of(one.parameters or _ANY_OBJECT)):
             raise Invalid(f"Invalid schema for function '{one.name}': {flaw}.", "invalid_function_parameters", "tools")
 
     async def _written(self, prompt: Prompt) -> str:

@@ -5,7 +5,7 @@ freely. What it writes there is followed here, and cut where it leaves the gramm
 where that is certain, or has the model choose the next character, and the model goes on from there.
 """
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 
 from llguidance import LLMatcher, LLTokenizer
@@ -16,15 +16,28 @@ from freehold.engines.worker.messages import Done, Piece
 _ASCII = range(0x20, 0x7F)
 _ESCAPED = r"\/[]^-"
 
+Spell = Callable[[Sequence[str]], str]
+"""Writes the grammar of one of some characters."""
+
 Write = Callable[[str, str], AsyncGenerator[Piece | Done, None]]
 """Has the model go on behind a text, freely or, where it is not empty, by a grammar of what follows."""
+
+
+def one_of(characters: Sequence[str]) -> str:
+    """The grammar of one of some characters, for llama.cpp."""
+    marks = "".join(f"\\{mark}" if mark in _ESCAPED else mark for mark in characters)
+    return f"%llguidance {{}}\nstart: /[{marks}]/\n"
 
 
 class Rest:
     """Follows an answer through its grammar. `written` is all of it so far; `cut`, that it reached the limit."""
 
-    def __init__(self, grammar: str, written: str, tokenizer: LLTokenizer) -> None:
-        """`tokenizer` is that of bytes. Raises EngineFailed where what is `written` cannot begin such an answer."""
+    def __init__(self, grammar: str, written: str, tokenizer: LLTokenizer, spell: Spell = one_of) -> None:
+        """`tokenizer` is that of bytes, `spell` writes choices for the backend.
+
+        Raises EngineFailed where what is `written` cannot begin such an answer.
+        """
+        self._spell = spell
         self.written = ""
         self.cut = False
         self._matcher = LLMatcher(tokenizer, grammar)
@@ -67,5 +80,4 @@ class Rest:
         """The grammar of the next character; empty where none of ASCII may come."""
         mask = self._matcher.compute_bitmask()
         allowed = [chr(code) for code in _ASCII if mask[code // 8] >> code % 8 & 1]
-        marks = "".join(f"\\{mark}" if mark in _ESCAPED else mark for mark in allowed)
-        return f"%llguidance {{}}\nstart: /[{marks}]/\n" if marks else ""
+        return self._spell(allowed) if allowed else ""

@@ -100,7 +100,7 @@ def _served(name: str, ready: Ready, opening: Open) -> Served:
         vision="native" if ready.sees else "none",
         temperature=ready.temperature,
         top_p=ready.top_p,
-        constrained=ready.constrained and ready.tokenizer != _SENTENCE_PIECE,
+        constrained=ready.tokenizer != _SENTENCE_PIECE,
         logprobs=ready.logprobs,
         lasting=ready.lasting and bool(opening.kept) and not ready.sees,
         thinking="trained" if trained(ready.template) else "prompted",

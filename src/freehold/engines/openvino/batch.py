@@ -12,6 +12,7 @@ import openvino_genai
 
 _GENAI: Any = openvino_genai  # compiled modules, in which type checkers see little
 _TENSOR: Any = openvino.Tensor
+_MOST_GRAMMARS = 256  # it keeps up to a megabyte of each
 _log = logging.getLogger(__name__)
 
 OpenPipeline = Callable[[bool], Any]
@@ -21,10 +22,11 @@ OpenPipeline = Callable[[bool], Any]
 class Run:
     """An answer that is computed: its tokens since they were last taken, and how it ended."""
 
-    def __init__(self, tokens: Sequence[int], config: Any, owner: str) -> None:
+    def __init__(self, tokens: Sequence[int], config: Any, owner: str, grammar: str) -> None:
         self.tokens = tokens
         self.config = config
         self.owner = owner
+        self.grammar = hash(grammar)
         self.new: list[int] = []
         self.reason = ""
         self.failure = ""
@@ -36,7 +38,8 @@ class Batch:
     """Drives a pipeline while there are answers to compute.
 
     OpenVINO's cache of prompts knows no owners. So it is on while one owner alone has asked; when a second one comes,
-    the pipeline is opened again without it, as soon as what runs has ended.
+    the pipeline is opened again without it, as soon as what runs has ended. The same is done after many different
+    grammars, because it forgets none.
     """
 
     def __init__(self, open_pipeline: OpenPipeline, shared: bool) -> None:
@@ -46,6 +49,7 @@ class Batch:
         self._shared = shared
         self._caching = True
         self._owner: str | None = None
+        self._grammars = set[int]()
         self._number = 0
         self._waiting: list[Run] = []
         self._running: list[Run] = []
@@ -57,9 +61,9 @@ class Batch:
         """The tokenizer of the model."""
         return self._pipeline.get_tokenizer()
 
-    def start(self, tokens: Sequence[int], config: Any, owner: str) -> Run:
-        """Have an answer computed from now on."""
-        run = Run(tokens, config, owner)
+    def start(self, tokens: Sequence[int], config: Any, owner: str, grammar: str = "") -> Run:
+        """Have an answer computed from now on; `grammar` is that of its `config`."""
+        run = Run(tokens, config, owner, grammar)
         with self._changed:
             self._waiting.append(run)
             self._changed.notify_all()
@@ -101,11 +105,15 @@ class Batch:
         """
         while self._waiting:
             run = self._waiting[0]
-            if self._caching and not self._shared and self._owner not in (None, run.owner):
+            second = self._caching and not self._shared and self._owner not in (None, run.owner)
+            unknown = run.grammar and run.grammar not in self._grammars
+            if second or (unknown and len(self._grammars) == _MOST_GRAMMARS):
                 if self._running:
                     return
-                self._reopen()
+                self._reopen(second)
             self._owner = run.owner
+            if run.grammar:
+                self._grammars.add(run.grammar)
             self._number += 1
             try:
                 prompt = _TENSOR(np.array([run.tokens], dtype=np.int64))
@@ -119,11 +127,15 @@ class Batch:
                 else:
                     self._running.append(run)
 
-    def _reopen(self) -> None:
-        _log.warning("a second project uses the model: what was read of prompts is not reused from now on")
-        self._caching = False
+    def _reopen(self, second: bool) -> None:
+        if second:
+            _log.warning("a second project uses the model: what was read of prompts is not reused from now on")
+            self._caching = False
+        else:
+            _log.info("the model is opened again: OpenVINO would keep all grammars that it has read")
+        self._grammars.clear()
         self._pipeline = None  # first, so that the model is not in memory twice
-        self._pipeline = self._open(False)
+        self._pipeline = self._open(self._caching)
 
     def _step(self) -> None:
         for run in self._running:
@@ -162,6 +174,7 @@ class Batch:
             self._running, self._waiting = [], []
             self._changed.notify_all()
         try:
+            self._grammars.clear()
             self._pipeline = None
             self._pipeline = self._open(self._caching)
         except Exception:  # noqa: BLE001 - nothing that is left could answer

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from freehold.core.ports import Engine
 from freehold.engines.llama.engine import open_embedded
+from freehold.engines.openvino.grammar import OpenVinoGrammars
 from freehold.engines.registry import EngineSpec, Find
 
 _BACKEND = "freehold.engines.openvino.model:OpenVinoModel"
@@ -27,5 +28,5 @@ async def open_openvino(spec: EngineSpec, find: Find) -> AsyncGenerator[Engine, 
         raise ValueError(f"engine {spec.name!r}: an engine of kind 'openvino' sees no images by itself")
     if spec.speculation != "none":
         raise ValueError(f"engine {spec.name!r}: an engine of kind 'openvino' does not guess ahead")
-    async with open_embedded(replace(spec, kept=None), find, _BACKEND) as engine:
+    async with open_embedded(replace(spec, kept=None), find, _BACKEND, OpenVinoGrammars) as engine:
         yield engine

@@ -61,7 +61,6 @@ class OpenVinoModel(Backend):
             vocabulary=int(self._header.get("tokenizer.ggml.tokens", 0)),
             template=str(self._header.get("tokenizer.chat_template", "")),
             tokenizer=kind,
-            constrained=False,
             logprobs=False,
             biases=False,
             lasting=False,
@@ -104,7 +103,9 @@ class OpenVinoModel(Backend):
         written = self.count(before, special=False) if before else ()
         if len(written) >= request.limit:
             return Done(request.id, "length", len(request.tokens), 0, request.limit)
-        run = self._batch.start(request.tokens + written, self._config(request, len(written)), request.caching.owner)
+        run = self._batch.start(
+            request.tokens + written, self._config(request, len(written)), request.caching.owner, request.grammar
+        )
         text, count, reason = Written(request.stop), len(written), ""
         try:
             while not reason:
@@ -140,11 +141,13 @@ class OpenVinoModel(Backend):
 
     def _config(self, request: Generate, written: int) -> Any:
         ready = self.ready
+        held = {"structured_output_config": _GENAI.StructuredOutputConfig(grammar=request.grammar)}
         return _GENAI.GenerationConfig(
             max_new_tokens=request.limit - written,
             stop_token_ids=self._endings,
             apply_chat_template=False,
             **sampling(request, ready.temperature, ready.top_p),
+            **(held if request.grammar else {}),
         )
 
     def _spell(self, token: int) -> bytes:

@@ -6,9 +6,7 @@ from typing import Any
 from freehold.engines.worker.messages import Generate
 
 _LEAST_TOP_P = 1e-6  # it takes no 0
-_LEAST_TEMPERATURE = (
-    1e-3  # below it, what it divides by it is no number any more; the likeliest token is certain anyway
-)
+_LEAST_TEMPERATURE = 1e-3  # below, nothing is left to chance
 
 
 def sampling(request: Generate, temperature: float, top_p: float) -> dict[str, Any]:

@@ -82,11 +82,11 @@ class Earlier(Struct, frozen=True, array_like=True):
 class Generate(Struct, frozen=True, kw_only=True, array_like=True, tag=3):
     """Answer these tokens with at most `limit` more, thoughts included; None leaves a setting to the model.
 
-    `grammar` is what the answer may be, in LLGuidance's Lark dialect; empty for any text. `logprobs` asks for those of
-    each token of the answer and of that many alternatives. Where there are images, the `turns`, and what the answer
-    begins with, are what is read, and `tokens` only count it. An answer that has an `earlier` beginning goes on behind
-    it; that counts in `limit` and in `Done`, and is not told again. A `grammar` is that of what follows it. With a
-    `limit` of 0, it is only counted. `caching` says what may be reused for it, and `predicted` is what much of the
+    `grammar` is what the answer may be, in the notation that the backend reads; empty for any text. `logprobs` asks for
+    those of each token of the answer and of that many alternatives. Where there are images, the `turns`, and what the
+    answer begins with, are what is read, and `tokens` only count it. An answer that has an `earlier` beginning goes on
+    behind it; that counts in `limit` and in `Done`, and is not told again. A `grammar` is that of what follows it. With
+    a `limit` of 0, it is only counted. `caching` says what may be reused for it, and `predicted` is what much of the
     answer is expected to be.
     """
 
@@ -131,9 +131,8 @@ class Ready(Struct, frozen=True, kw_only=True, array_like=True, tag=11):
     """The model is loaded. `context` and `pool` are in tokens, `created` is a unix time.
 
     `temperature` and `top_p` are the model's own, for requests that name none. `vocabulary` counts its tokens,
-    `template` is its chat template. One that `sees` takes images. One that is
-    `constrained` reads grammars, one with `logprobs` tells them, one with `biases` takes them, a `lasting` one keeps
-    prompts.
+    `template` is its chat template. One that `sees` takes images, one with `logprobs` tells them, one with `biases`
+    takes them, a `lasting` one keeps prompts.
     """
 
     context: int
@@ -147,7 +146,6 @@ class Ready(Struct, frozen=True, kw_only=True, array_like=True, tag=11):
     template: str = ""
     tokenizer: str = ""
     sees: bool = False
-    constrained: bool = True
     logprobs: bool = True
     biases: bool = True
     lasting: bool = True
