@@ -28,7 +28,7 @@ from freehold.engines.weights.folder import Folder
 
 CLEARLY = 1.10
 """How many times as fast the other engine must be to be remembered."""
-NEITHER = ("suffix", "prompts kept for 24 hours")
+NEITHER = ("some keywords of strict schemas", "Lark grammars", "suffix", "prompts kept for 24 hours")
 """What engines of the other kind refuse with every model."""
 
 
