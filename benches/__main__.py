@@ -73,11 +73,11 @@ def sections(text: str) -> Iterator[tuple[str, str]]:
 
 
 def plot(figures: list[Figure]) -> None:
-    """Draw each series of more than one figure."""
+    """Draw each series of more than one figure; ratios, which have no unit, are told in the table."""
     PLOTS.mkdir(exist_ok=True)
     for series, found in groupby(figures, key=lambda one: one.series):
         several = list(found)
-        if len(several) > 1:
+        if len(several) > 1 and several[0].unit:
             file = re.sub(r"[^a-z0-9]+", "-", series.lower()).strip("-")
             (PLOTS / f"{file}.svg").write_text(bars(series, several))
 
