@@ -94,8 +94,8 @@ def test_a_worker_alone_delivers_and_ends_with_0(tmp_path: Path) -> None:
     assert len(receiver.got) == 20
     assert queued(tmp_path) == []
     log = (tmp_path / "worker.log").read_text().splitlines()
-    assert log[0] == "working"
-    assert all("stopping: waiting" in line for line in log[1:])  # it may end the last deliveries first
+    assert log[:2] == ["engine script: as --engine says", "working"]
+    assert all("stopping: waiting" in line for line in log[2:])  # it may end the last deliveries first
 
 
 def test_a_second_signal_puts_a_job_back_at_once_and_uncounted(tmp_path: Path) -> None:
