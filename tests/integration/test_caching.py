@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from freehold.core.deltas import Delta, Stop, Text
 from freehold.core.ports import Engine
 from freehold.core.prompt import Caching, Prompt, Sampling, Turn
 from freehold.engines.registry import EngineSpec, open_engine
+from tests.asking import said
 
 LONG = "Here is a list of words. " + "apple river stone cloud " * 160
 GREEDY = Sampling(temperature=0.0, max_tokens=12)
@@ -26,13 +26,6 @@ async def engine(path: Path, kept: Path | None = None) -> AsyncGenerator[Engine,
 def prompt(text: str, owner: str = "a", lasting: bool = False) -> Prompt:
     caching = Caching(owner=owner, lasting=lasting)
     return Prompt(model="smol", turns=(Turn("user", text),), sampling=GREEDY, caching=caching)
-
-
-async def said(by: Engine, asked: Prompt) -> tuple[str, Stop]:
-    deltas: list[Delta] = [delta async for delta in by.generate(asked)]
-    stop = deltas[-1]
-    assert isinstance(stop, Stop)
-    return "".join(delta.text for delta in deltas if isinstance(delta, Text)), stop
 
 
 @pytest.mark.timeout(600)

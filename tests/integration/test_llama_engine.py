@@ -13,12 +13,13 @@ import pytest
 from msgspec import json
 from msgspec.structs import replace
 
-from freehold.core.deltas import Delta, Stop, Text, Thought
+from freehold.core.deltas import Stop, Thought
 from freehold.core.errors import EngineBusy, EngineFailed, Invalid, NotFound
 from freehold.core.ports import Engine
 from freehold.core.prompt import Begun, Function, JsonFormat, Prompt, Sampling, Turn
 from freehold.engines.parsers.thoughts import DOUBT, least
 from freehold.engines.registry import EngineSpec, open_engine
+from tests.asking import said
 
 GREEDY = Sampling(temperature=0.0, max_tokens=12)
 LONG = "Here is a list of words. " + "apple river stone cloud " * 100 + "Say hello."
@@ -35,13 +36,6 @@ async def engine(
 
 def prompt(text: str, sampling: Sampling = GREEDY) -> Prompt:
     return Prompt(model="smol", turns=(Turn("user", text),), sampling=sampling)
-
-
-async def said(by: Engine, asked: Prompt) -> tuple[str, Stop]:
-    deltas: list[Delta] = [delta async for delta in by.generate(asked)]
-    *pieces, stop = deltas
-    assert isinstance(stop, Stop)
-    return "".join(piece.text for piece in pieces if isinstance(piece, Text)), stop
 
 
 async def idle(by: Engine, within: float) -> float:

@@ -15,11 +15,12 @@ import pytest
 from jsonschema_rs import validator_for
 from msgspec.structs import replace
 
-from freehold.core.deltas import CallArgs, CallStart, Delta, Stop, Text, Thought
+from freehold.core.deltas import CallArgs, CallStart, Stop, Thought
 from freehold.core.errors import EngineBusy, EngineFailed, Invalid, Unsupported
 from freehold.core.ports import Engine
 from freehold.core.prompt import Begun, Caching, Choice, Function, JsonFormat, Prompt, Sampling, Turn
 from freehold.engines.registry import EngineSpec, open_engine
+from tests.asking import said
 
 pytest.importorskip("openvino_genai", reason="the extra `openvino` is for x86-64")
 
@@ -36,13 +37,6 @@ async def engine(path: Path, kind: str = "openvino") -> AsyncGenerator[Engine, N
 
 def prompt(text: str, sampling: Sampling = GREEDY) -> Prompt:
     return Prompt(model="smol", turns=(Turn("user", text),), sampling=sampling)
-
-
-async def said(by: Engine, asked: Prompt) -> tuple[str, Stop]:
-    deltas: list[Delta] = [delta async for delta in by.generate(asked)]
-    *pieces, stop = deltas
-    assert isinstance(stop, Stop)
-    return "".join(piece.text for piece in pieces if isinstance(piece, Text)), stop
 
 
 async def idle(by: Engine) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from openai import BadRequestError
 
-from freehold.core.deltas import Stop, Text, Usage
 from freehold.core.ports import Engine
 from freehold.core.prompt import Prompt, Sampling, Turn
 from freehold.engines.registry import EngineSpec, SpeculationName, open_engine
+from tests.asking import said
 from tests.servers import running_server, strict_client
 
 CODE = """class Stack:
@@ -45,27 +45,21 @@ def prompt(predicted: str, sampling: Sampling = GREEDY, text: str = ASKED) -> Pr
     return Prompt(model="smol", turns=(Turn("user", text),), sampling=sampling, predicted=predicted)
 
 
-async def said(by: Engine, asked: Prompt) -> tuple[str, Usage]:
-    *pieces, stop = [delta async for delta in by.generate(asked)]
-    assert isinstance(stop, Stop)
-    return "".join(piece.text for piece in pieces if isinstance(piece, Text)), stop.usage
-
-
 def test_the_answer_is_the_same_and_the_prediction_is_counted(smollm2: Path) -> None:
     async def main() -> None:
         async with engine(smollm2, "none") as plain:
-            answer, usage = await said(plain, prompt(CODE))
-            assert (usage.accepted, usage.rejected) == (0, 0)
+            answer, stop = await said(plain, prompt(CODE))
+            assert (stop.usage.accepted, stop.usage.rejected) == (0, 0)
         async with engine(smollm2) as ahead:
             (served,) = ahead.models
             assert not served.logprobs
-            guessed, usage = await said(ahead, prompt(CODE))
+            guessed, stop = await said(ahead, prompt(CODE))
             assert guessed == answer
-            assert usage.output // 2 < usage.accepted < usage.output
-            assert usage.rejected >= 0
+            assert stop.usage.output // 2 < stop.usage.accepted < stop.usage.output
+            assert stop.usage.rejected >= 0
             for other in ("", "Nothing of this is in the answer."):
-                guessed, usage = await said(ahead, prompt(other))
-                assert (guessed, usage.accepted, usage.rejected) == (answer, 0, 0)
+                guessed, stop = await said(ahead, prompt(other))
+                assert (guessed, stop.usage.accepted, stop.usage.rejected) == (answer, 0, 0)
 
     asyncio.run(main())
 
@@ -75,17 +69,17 @@ def test_limits_stop_sequences_and_others_beside_it(smollm2: Path) -> None:
         async with engine(smollm2) as ahead:
             whole, _ = await said(ahead, prompt(CODE))
             for limit in (1, 2, 17, 40):
-                cut, usage = await said(ahead, prompt(CODE, Sampling(temperature=0.0, max_tokens=limit)))
+                cut, stop = await said(ahead, prompt(CODE, Sampling(temperature=0.0, max_tokens=limit)))
                 assert whole.startswith(cut)
-                assert usage.output == limit
-                assert usage.accepted <= limit
+                assert stop.usage.output == limit
+                assert stop.usage.accepted <= limit
             end = "raise OverflowError"
-            stopped, usage = await said(ahead, prompt(CODE, Sampling(temperature=0.0, max_tokens=90, stop=(end,))))
+            stopped, stop = await said(ahead, prompt(CODE, Sampling(temperature=0.0, max_tokens=90, stop=(end,))))
             assert stopped == whole.partition(end)[0]
-            assert usage.accepted <= usage.output
+            assert stop.usage.accepted <= stop.usage.output
             story = prompt(CODE, GREEDY, "Write a story about the sea.")
             many = await asyncio.gather(*(said(ahead, one) for one in (prompt(CODE), story, prompt(CODE), story)))
-            assert [usage.accepted > 0 for _, usage in many] == [True, False, True, False]
+            assert [stop.usage.accepted > 0 for _, stop in many] == [True, False, True, False]
 
     asyncio.run(main())
 

@@ -19,8 +19,7 @@ async def open_openvino(spec: EngineSpec, find: Find) -> AsyncGenerator[Engine, 
     """Yield an engine with every model of `spec` loaded by OpenVINO.
 
     Raises ValueError where the extra `openvino` is not installed, and for what it cannot do: images by projectors, and
-    speculation.
-    Raises what `open_embedded` raises.
+    speculation; and what `open_embedded` raises.
     """
     if find_spec("openvino_genai") is None:
         raise ValueError(f"engine {spec.name!r}: kind 'openvino' needs the extra: pip install 'freehold[openvino]'")
