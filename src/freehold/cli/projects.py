@@ -49,6 +49,9 @@ def delete(here: Here, project: str, yes: bool) -> None:
     if not yes:
         click.confirm(f"Delete {_told(owned)} of {project!r} for ever?", abort=True)
 
+    data = here.folders.data
+    folders = {data / KEPT, *(data / (spec.kept or KEPT) for spec in load(here.environ, None, data).engines)}
+
     async def gone(rows: ProjectRows, keys: KeyRows) -> Counts:
         its = [key for key in await keys.list() if key.project == project and key.revoked is None]
         for key in its:
@@ -56,11 +59,10 @@ def delete(here: Here, project: str, yes: bool) -> None:
         if its:
             click.echo(f"revoked {len(its)} keys; waiting {_NOTICED_SECONDS:.0f} s for servers to notice", err=True)
             await asyncio.sleep(_NOTICED_SECONDS)
+        for folder in folders:  # not before nobody can ask any more, and while the project can still be named
+            forget(folder, project)
         return await rows.delete(project, time.time())
 
-    data = here.folders.data
-    for kept in {KEPT, *(spec.kept or KEPT for spec in load(here.environ, None, data).engines)}:
-        forget(data / kept, project)
     click.echo(f"deleted {_told(_with_rows(here, gone))}")
 
 
