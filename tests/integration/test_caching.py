@@ -43,6 +43,8 @@ def test_a_prompt_that_was_read_is_gone_on_from_word_for_word(smollm2: Path) -> 
             assert read - 30 < third.usage.cached < read
             assert fourth.usage.cached == 0
             assert fourth.usage.cache_write == read
+            _, short = await said(llama, prompt("Say hello."))
+            assert [stop.usage.cache_write for stop in (first, second, third, short)] == [read, 1, 0, 0]
 
     asyncio.run(main())
 

@@ -42,4 +42,4 @@ class Declining(NamedTuple):
         said = "".join(one for one in prompt.begun.said if isinstance(one, str))
         if rest := self.message.removeprefix(said):
             yield Declined(rest)
-        yield Stop("stop", Usage(input=len(prompt.tokens)))
+        yield Stop("stop", Usage(input=len(prompt.tokens), written=0))

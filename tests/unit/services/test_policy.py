@@ -58,7 +58,7 @@ def test_a_refusal_is_one_delta_and_counts_what_was_read() -> None:
         prompt = Prompt(model="m", turns=(), tokens=(1, 2, 3))
         return [delta async for delta in Declining("No.").generate(prompt)]
 
-    assert asyncio.run(main()) == [Declined("No."), Stop("stop", Usage(input=3))]
+    assert asyncio.run(main()) == [Declined("No."), Stop("stop", Usage(input=3, written=0))]
 
 
 def test_a_refusal_that_was_begun_is_finished() -> None:
@@ -67,7 +67,7 @@ def test_a_refusal_that_was_begun_is_finished() -> None:
         return [delta async for delta in Declining("No. Never.").generate(prompt)]
 
     assert asyncio.run(main("No. "))[0] == Declined("Never.")
-    assert asyncio.run(main("No. Never.")) == [Stop("stop", Usage(input=1))]
+    assert asyncio.run(main("No. Never.")) == [Stop("stop", Usage(input=1, written=0))]
 
 
 def test_a_broken_pattern_is_named() -> None:

@@ -149,7 +149,7 @@ class LlamaEngine:
         grammar = await self._grammars.write(prompt) if seat.served.constrained else ""
         request = _request(prompt, seat, await self._grammars.spell(prompt, grammar))
         if not request.limit:
-            yield Stop("length", Usage(input=len(prompt.tokens)))
+            yield Stop("length", Usage(input=len(prompt.tokens), written=0))
             return
         held = grammar and request.earlier.written
         answer = self._rest(prompt, seat, request, grammar) if held else self._answer(prompt, seat, request, grammar)
@@ -411,6 +411,7 @@ def _stop(message: Piece | Done | Failed) -> Stop:
                 reasoning=message.reasoning,
                 accepted=message.accepted,
                 rejected=message.rejected,
+                written=message.written,
             )
             return Stop(reason, usage)
         case Failed():

@@ -201,7 +201,8 @@ class LlamaModel(Backend):
             self._slots.keep(slot)
         done = answer(self, request, say)
         slot.written = done.output
-        return done if read is None else replace(done, cached=read.cached)
+        cached = done.cached if read is None else read.cached
+        return replace(done, cached=cached, written=done.input - cached if self._slots.keeps(slot) else 0)
 
     def close(self) -> None:
         """Have what was read last kept."""

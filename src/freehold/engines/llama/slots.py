@@ -57,9 +57,14 @@ class Slot(Struct, eq=False):
     written: int = 0
 
     @property
+    def read(self) -> int:
+        """The tokens of the prompt."""
+        return len(self.tokens) // TOKEN
+
+    @property
     def long(self) -> bool:
         """Whether much of the prompt has to be read."""
-        return len(self.tokens) // TOKEN - self.known >= LONG
+        return self.read - self.known >= LONG
 
 
 class Slots:
@@ -98,6 +103,14 @@ class Slots:
         with self._changed:
             slot.reading = False
             self._changed.notify_all()
+
+    def keeps(self, slot: Slot) -> bool:
+        """Whether all of a prompt that was answered can be gone on from: it is kept, or is about to be."""
+        if self._memory is None:
+            return True
+        with self._changed:
+            known = self._memory.find(slot.caching.owner, slot.tokens)[1]
+        return known >= slot.read or slot.read + slot.written - known >= LEAST
 
     def close(self) -> None:
         """Wait, not for long, until what was left is kept."""
@@ -164,7 +177,7 @@ class Slots:
         memory, lasting, caching = self._memory, self._lasting, slot.caching
         if memory is None:
             return
-        length = len(slot.tokens) // TOKEN + slot.written
+        length = slot.read + slot.written
         try:
             with self._changed:
                 state, known = memory.find(caching.owner, slot.tokens)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import openvino_genai
+from msgspec.structs import replace
 
 from freehold.core.prompt import Raw, Turn
 from freehold.engines.llama.header import fingerprint, read_header, read_numbers, read_storage, sizes
@@ -96,7 +97,8 @@ class OpenVinoModel(Backend):
 
         Raises RuntimeError when OpenVINO fails.
         """
-        return answer(self, request, say) if request.limit else counted(self, request)
+        # It does not tell what it goes on from, nor what it keeps.
+        return replace(answer(self, request, say), written=0) if request.limit else counted(self, request)
 
     def write(self, request: Generate, say: Callable[[Piece], bool], before: str = "") -> Done:
         """Answer the request's tokens, going on behind `before`."""

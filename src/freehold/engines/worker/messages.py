@@ -172,7 +172,7 @@ class Done(Struct, frozen=True, array_like=True, tag=14):
     """The end of an answer: `stop`, `length` or, when it was asked for, `cancelled`; with the token counts.
 
     `reasoning` is the part of `output` that was thought. Of tokens that were guessed ahead, so many were `accepted` and
-    `rejected`.
+    `rejected`. `written` are those of the input that are kept to go on from; None is for all that was not `cached`.
     """
 
     id: int
@@ -183,6 +183,7 @@ class Done(Struct, frozen=True, array_like=True, tag=14):
     reasoning: int = 0
     accepted: int = 0
     rejected: int = 0
+    written: int | None = None
 
 
 class Embedded(Struct, frozen=True, array_like=True, tag=16):

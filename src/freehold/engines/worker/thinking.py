@@ -35,7 +35,7 @@ def counted(writer: Writer, request: Generate) -> Done:
     """The end of a request that is only counted."""
     earlier = request.earlier
     thought, answer = (len(writer.count(one, special=False)) for one in (earlier.thought, earlier.written))
-    return Done(request.id, "stop", len(request.tokens), 0, thought + answer, thought)
+    return Done(request.id, "stop", len(request.tokens), 0, thought + answer, thought, written=0)
 
 
 def answer(writer: Writer, request: Generate, say: Say) -> Done:
