@@ -35,6 +35,7 @@ models = ["quick"]
 TWO_ENGINES = """
 [[engines]]
 name = "local"
+kind = "{kind}"
 models = ["{model}"]
 slots = 4
 
@@ -89,8 +90,9 @@ def until_said(connection: socket.socket) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_a_killed_engine_ends_its_own_answers_only_and_comes_back(smollm2: Path, tmp_path: Path) -> None:
-    with serving(tmp_path, TWO_ENGINES.format(model=smollm2)) as (server, client):
+@pytest.mark.parametrize("kind", ["llama", "openvino"])
+def test_a_killed_engine_ends_its_own_answers_only_and_comes_back(smollm2: Path, tmp_path: Path, kind: str) -> None:
+    with serving(tmp_path, TWO_ENGINES.format(kind=kind, model=smollm2)) as (server, client):
         name = smollm2.stem
         words = "word " * 60
         untouched = client.responses.create(model="other", input=words, stream=True)

@@ -312,7 +312,7 @@ def test_weights_that_it_cannot_read_are_named(qwen05: Path) -> None:
 def test_what_it_cannot_is_refused_at_the_start(smollm2: Path) -> None:
     async def main() -> None:
         spec = EngineSpec(name="local", kind="openvino", models=("smol",), speculation="prompt")
-        with pytest.raises(ValueError, match="does not guess ahead"):
+        with pytest.raises(ValueError, match="'speculation' is for engines of kind 'llama'"):
             async with open_engine(spec, lambda name: smollm2):
                 pass
 

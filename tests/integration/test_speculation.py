@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from openai import BadRequestError
 
+from freehold.core.errors import EngineFailed
 from freehold.core.ports import Engine
 from freehold.core.prompt import Prompt, Sampling, Turn
 from freehold.engines.registry import EngineSpec, SpeculationName, open_engine
@@ -35,9 +36,20 @@ GREEDY = Sampling(temperature=0.0, max_tokens=90)
 
 
 @asynccontextmanager
-async def engine(path: Path, speculation: SpeculationName = "prompt") -> AsyncGenerator[Engine, None]:
-    spec = EngineSpec(name="local", models=("smol",), slots=3, context=1024, pool=3072, speculation=speculation)
-    async with open_engine(spec, lambda name: path) as opened:
+async def engine(
+    path: Path, speculation: SpeculationName = "prompt", draft: Path | None = None
+) -> AsyncGenerator[Engine, None]:
+    spec = EngineSpec(
+        name="local",
+        models=("smol",),
+        slots=3,
+        context=1024,
+        pool=3072,
+        speculation=speculation,
+        draft=draft and "draft",
+    )
+    files = {"smol": path, "draft": draft or path}
+    async with open_engine(spec, files.__getitem__) as opened:
         yield opened
 
 
@@ -80,6 +92,39 @@ def test_limits_stop_sequences_and_others_beside_it(smollm2: Path) -> None:
             story = prompt(CODE, GREEDY, "Write a story about the sea.")
             many = await asyncio.gather(*(said(ahead, one) for one in (prompt(CODE), story, prompt(CODE), story)))
             assert [stop.usage.accepted > 0 for _, stop in many] == [True, False, True, False]
+
+    asyncio.run(main())
+
+
+def test_a_draft_model_guesses_and_the_answers_are_the_same(smollm2: Path) -> None:
+    """The model itself is the draft: it is the one model here that has its tokens."""
+    asked = (prompt(CODE), prompt("", text="Write a story."))
+
+    async def main() -> None:
+        async with engine(smollm2, "none") as plain:
+            answer, _ = await said(plain, prompt(CODE))
+        for speculation in ("none", "prompt"):
+            async with engine(smollm2, speculation, draft=smollm2) as ahead:
+                assert not ahead.models[0].logprobs
+                guessed, _ = await said(ahead, prompt(CODE))
+                assert guessed == answer
+                (again, stop), (_, other) = await asyncio.gather(*(said(ahead, one) for one in asked))
+                assert again == answer
+                assert stop.usage.cached == stop.usage.input - 1
+                assert (stop.usage.accepted > 0) == (speculation == "prompt")
+                assert other.usage.accepted == 0
+                cut, stop = await said(ahead, prompt(CODE, Sampling(temperature=0.0, max_tokens=17)))
+                assert answer.startswith(cut)
+                assert stop.usage.output == 17
+
+    asyncio.run(main())
+
+
+def test_a_draft_model_with_other_tokens_is_refused(smollm2: Path, tiny_model: Path) -> None:
+    async def main() -> None:
+        with pytest.raises(EngineFailed, match="the target and draft vocabs are not compatible"):
+            async with engine(smollm2, draft=tiny_model):
+                pass
 
     asyncio.run(main())
 

@@ -56,7 +56,8 @@ def with_files(settings: Settings, here: Here) -> tuple[Settings, Find]:
     def ready(spec: EngineSpec) -> EngineSpec:
         if spec.kind not in GGUF:
             return spec
-        return replace(spec, models=tuple(served(name) for name in spec.models or (_starter(here),)))
+        models = tuple(served(name) for name in spec.models or (_starter(here),))
+        return replace(spec, models=models, draft=spec.draft and served(spec.draft))
 
     def find(name: str) -> Path:
         return files[name] if name in files else pulled(here, name)

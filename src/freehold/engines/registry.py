@@ -44,7 +44,7 @@ class EngineSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     megabytes of memory, and in `kept_mb` megabytes of the folder `kept` where it is to last for 24 hours. With
     `shared_prefixes`, an engine of kind `openvino`, and a llama-server behind one of kind `remote`, reuses what it has
     read of prompts for all projects alike. With the `speculation` "prompt", one of kind `llama` guesses ahead where an
-    answer repeats its prompt or itself.
+    answer repeats its prompt or itself; a `draft` is the name of a smaller model that guesses ahead for it.
 
     The rest is for engines elsewhere: their `url`, or the `urls` of several that serve the same models; their `key`,
     which is what the variable `key_env` or the file `key_file` holds. `dialect` and `abilities` say what they are and
@@ -68,6 +68,7 @@ class EngineSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     kept_mb: Annotated[int, Meta(ge=1)] = 4096
     shared_prefixes: bool = False
     speculation: SpeculationName = "none"
+    draft: Annotated[str, Meta(min_length=1)] | None = None
     url: str | None = None
     urls: tuple[Annotated[str, Meta(min_length=1)], ...] = ()
     key_env: str | None = None
@@ -80,19 +81,38 @@ class EngineSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     silent_seconds: Annotated[float, Meta(gt=0)] = 120.0
 
 
+_ELSEWHERE = ("url", "urls", "key_env", "key_file", "key", "dialect", "abilities")
+_PATIENCE = ("connect_seconds", "first_seconds", "silent_seconds")
+_FOR: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys((*_ELSEWHERE, *_PATIENCE), ("remote",)),
+    **dict.fromkeys(("projector", "cache_mb", "kept_mb", "speculation", "draft"), ("llama",)),
+    **dict.fromkeys(("threads", "pool"), ("llama", "openvino")),
+    "context": ("llama", "openvino", "remote"),
+    "shared_prefixes": ("openvino", "remote"),
+    "rate": ("script",),
+}
+"""The settings that are for some of the built-in kinds only."""
+
+_DEFAULTS = EngineSpec(name="default")
+
 Factory = Callable[[EngineSpec, Find], AbstractAsyncContextManager[Engine]]
 
 
 def open_engine(spec: EngineSpec, find: Find) -> AbstractAsyncContextManager[Engine]:
     """Return a context manager that starts the engine of `spec` on entry and stops it on exit.
 
-    Its module is imported here, not before. Raises ValueError, naming the known kinds, for a kind that is none of them.
+    Its module is imported here, not before. Raises ValueError, naming the known kinds, for a kind that is none of them,
+    and for a setting that its kind would ignore.
     """
     # What we ship wins: a plugin adds kinds, it cannot quietly take the place of one.
     kinds = {point.name: point.value for point in entry_points(group=GROUP)} | dict(BUILT_IN)
     target = kinds.get(spec.kind)
     if target is None:
         raise ValueError(f"engine {spec.name!r}: unknown kind {spec.kind!r} (known: {', '.join(sorted(kinds))})")
+    for name, others in _FOR.items():
+        if spec.kind in BUILT_IN and spec.kind not in others and getattr(spec, name) != getattr(_DEFAULTS, name):
+            only = " and ".join(repr(kind) for kind in others)
+            raise ValueError(f"engine {spec.name!r}: {name!r} is for engines of kind {only}, not {spec.kind!r}")
     module, _, attribute = target.partition(":")
     factory: Factory = getattr(import_module(module), attribute)
     return factory(spec, find)

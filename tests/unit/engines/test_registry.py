@@ -37,6 +37,21 @@ def test_a_llama_engine_needs_a_model() -> None:
 
 
 @pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        (EngineSpec(name="x", urls=("http://a/v1",)), "'urls' is for engines of kind 'remote', not 'llama'"),
+        (EngineSpec(name="x", kind="openvino", draft="m"), "'draft' is for engines of kind 'llama', not 'openvino'"),
+        (EngineSpec(name="x", kind="remote", speculation="prompt"), "'speculation' is for engines of kind 'llama'"),
+        (EngineSpec(name="x", kind="script", threads=2), "'threads' is for engines of kind 'llama' and 'openvino'"),
+        (EngineSpec(name="x", rate=2.0), "'rate' is for engines of kind 'script', not 'llama'"),
+    ],
+)
+def test_a_setting_that_the_kind_would_ignore_is_refused(spec: EngineSpec, said: str) -> None:
+    with pytest.raises(ValueError, match=f"engine 'x': {said}"):
+        open_engine(spec, find)
+
+
+@pytest.mark.parametrize(
     ("setting", "path"),
     [({"slots": 0}, "slots"), ({"rate": -1.0}, "rate"), ({"models": [""]}, "models"), ({"contxt": 1}, "contxt")],
 )

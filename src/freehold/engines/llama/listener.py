@@ -35,8 +35,11 @@ class Listener:
         self._path = path
         self._key = key
 
-    def ask(self, path: str, body: dict[str, Any], answer: type[Any]) -> Any:
-        """Return what is answered, read as `answer`. Raises NotDone, and OSError where it does not answer in time."""
+    def ask(self, path: str, body: dict[str, Any] | None, answer: type[Any]) -> Any:
+        """Return what is answered to a POST, or without a body to a GET, read as `answer`.
+
+        Raises NotDone, and OSError where it does not answer in time.
+        """
         line = _Line(self._path, _ASK_SECONDS)
         try:
             reply = self._send(line, path, body)
@@ -61,9 +64,12 @@ class Listener:
         finally:
             line.close()
 
-    def _send(self, line: "_Line", path: str, body: dict[str, Any]) -> http.client.HTTPResponse:
+    def _send(self, line: "_Line", path: str, body: dict[str, Any] | None) -> http.client.HTTPResponse:
         headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
-        line.request("POST", path, json.encode(body), headers)
+        if body is None:
+            line.request("GET", path, headers=headers)
+        else:
+            line.request("POST", path, json.encode(body), headers)
         return line.getresponse()
 
 

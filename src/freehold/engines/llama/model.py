@@ -30,6 +30,7 @@ _MEGABYTE = 1024 * 1024
 _DAY = 24 * 3600.0
 _BATCH = 256
 _ALIKE, _AHEAD = 6, 8  # behind so many tokens that were there before, so many are guessed
+_SURE = 0.75  # a draft model guesses no further than it gives its guess this probability
 _WARNINGS = 2
 _ATTEMPTS = 4
 _OVERFLOW = "Context size has been exceeded"
@@ -65,6 +66,10 @@ class _Chunk(Struct, frozen=True):
     usage: _Usage | None = None
     error: Error | None = None
     timings: Timings = Timings()
+
+
+class _Place(Struct, frozen=True):
+    speculative: bool
 
 
 class _Rendered(Struct, frozen=True):
@@ -103,6 +108,8 @@ class LlamaModel(Backend):
         # The path of a unix socket may have no more than some 100 bytes, which a temporary folder's path can exceed.
         os.chdir(opening.folder)
         self._server: Any = _NATIVE.Server(_parameters(opening, path, pool, key, self._scratch.folder))
+        if (opening.speculates or opening.draft is not None) and not self._guesses():
+            raise ValueError(f"llama.cpp does not guess ahead for it with {opening.draft or 'what was there before'}")
         self._chunks = json.Decoder(_Chunk)
         self._taken: dict[int, Slot] = {}
         self._native = json.Decoder(NativeChunk)
@@ -119,7 +126,9 @@ class LlamaModel(Backend):
             template=str(self._header.get("tokenizer.chat_template", "")),
             tokenizer=str(self._header.get("tokenizer.ggml.model", "")),
             sees=opening.projector is not None,
-            logprobs=not opening.speculates,  # llama.cpp tells none of what it writes while it guesses
+            logprobs=not (
+                opening.speculates or opening.draft
+            ),  # llama.cpp tells none of what it writes while it guesses
         )
         memory = None if self.ready.sees else States(self._scratch.folder, size, float("inf"))
         lasting = None
@@ -128,6 +137,7 @@ class LlamaModel(Backend):
             folder = Path(opening.kept).absolute() / self.ready.fingerprint
             lasting = States(folder, opening.kept_mb * _MEGABYTE, _DAY)
         self._slots = Slots(self._listener, opening.slots, memory, lasting)
+        self._predicts = opening.speculates
 
     def tokenize(self, turns: tuple[Turn, ...], begun: str) -> tuple[int, ...]:
         """Return the tokens of the turns as the model's chat template writes them, and of `begun` after them.
@@ -211,7 +221,7 @@ class LlamaModel(Backend):
 
     def write(self, request: Generate, say: Callable[[Piece], bool], before: str = "") -> Done:
         """Answer the request's tokens, going on behind `before`, as often as llama.cpp drops the answer."""
-        said, drafts = [before], Drafts(request.predicted)
+        said, drafts = [before], Drafts(request.predicted if self._predicts else "")
         written = self.count(before, special=False) if before else ()
 
         def hear(piece: Piece) -> bool:
@@ -292,6 +302,10 @@ class LlamaModel(Backend):
         body = {"content": text, "add_special": special and begin, "parse_special": special}
         return self._ask("/tokenize", body, _Counted).tokens
 
+    def _guesses(self) -> bool:
+        """Whether it guesses ahead: where it cannot with a draft model, it logs why and goes on without."""
+        return all(slot.speculative for slot in self._listener.ask("/slots", None, tuple[_Place, ...]))
+
     def _ask(self, path: str, body: dict[str, Any], answer: type[Any]) -> Any:
         try:
             return self._listener.ask(path, body, answer)
@@ -367,11 +381,8 @@ def _parameters(opening: Open, path: Path, pool: int, key: str, states: Path) ->
     p.cpuparams.n_threads = opening.threads or max(1, cores - 1)
     p.cpuparams_batch.n_threads = max(cores, opening.threads or 1)
     p.n_batch = _BATCH  # a cancelled prompt is noticed between batches
-    if opening.speculates:
-        p.speculative.types = [_NATIVE.common_speculative_type.COMMON_SPECULATIVE_TYPE_NGRAM_SIMPLE]
-        p.speculative.ngram_simple.size_n, p.speculative.ngram_simple.size_m = _ALIKE, _AHEAD
-        p.n_batch = max(_BATCH, opening.slots * (1 + _AHEAD))  # what one step computes is to be one batch
-        p.cpuparams_batch.n_threads = p.cpuparams.n_threads  # a guess is a batch, and a busy core slows it as much
+    if opening.speculates or opening.draft is not None:
+        _guess(p, opening)
     p.cache_ram_mib = 0  # it knows no owners: one project would find what another has read
     p.cache_idle_slots = False
     p.slot_save_path = f"{states}{os.sep}"
@@ -388,3 +399,20 @@ def _parameters(opening: Open, path: Path, pool: int, key: str, states: Path) ->
     p.warmup = False
     p.verbosity = _WARNINGS
     return p
+
+
+def _guess(p: Any, opening: Open) -> None:
+    """Have tokens guessed ahead, from what was there before and by the draft model."""
+    kinds, types = _NATIVE.common_speculative_type, list[Any]()
+    if opening.speculates:
+        types.append(kinds.COMMON_SPECULATIVE_TYPE_NGRAM_SIMPLE)
+        p.speculative.ngram_simple.size_n, p.speculative.ngram_simple.size_m = _ALIKE, _AHEAD
+    if opening.draft is not None:
+        types.append(kinds.COMMON_SPECULATIVE_TYPE_DRAFT_SIMPLE)
+        draft = p.speculative.draft
+        draft.mparams.path = opening.draft
+        draft.n_max, draft.p_min = _AHEAD, _SURE
+        draft.cpuparams.n_threads = draft.cpuparams_batch.n_threads = p.cpuparams.n_threads
+    p.speculative.types = types
+    p.n_batch = max(_BATCH, opening.slots * (1 + _AHEAD))  # what one step computes is to be one batch
+    p.cpuparams_batch.n_threads = p.cpuparams.n_threads  # a guess is a batch, and a busy core slows it as much

@@ -42,6 +42,7 @@ async def find_opening(spec: EngineSpec, name: str, find: Find, backend: str) ->
     """Return how a `backend` ("module:class") opens a model; raises what `find` raises."""
     path = await asyncio.to_thread(find, name)
     projector = await asyncio.to_thread(find_projector, spec, path)
+    draft = None if spec.draft is None else await asyncio.to_thread(find, spec.draft)
     return Open(
         backend=backend,
         path=str(path),
@@ -56,6 +57,7 @@ async def find_opening(spec: EngineSpec, name: str, find: Find, backend: str) ->
         kept_mb=spec.kept_mb,
         shared_prefixes=spec.shared_prefixes,
         speculates=spec.speculation == "prompt",
+        draft=None if draft is None else str(draft.absolute()),
     )
 
 
@@ -79,9 +81,10 @@ async def open_seat(name: str, opening: Open, queue: int) -> AsyncGenerator[Seat
 async def open_aside(name: str, opening: Open, queue: int, quiet: Quiet) -> AsyncGenerator[Seat, None]:
     """Yield a second seat of a model, for batches: it computes only while nothing else does.
 
-    So a batch holds nobody up, and nothing of it has to be read again. Raises as `open_seat` does.
+    So a batch holds nobody up, and nothing of it has to be read again. It has no draft model: many answers at once
+    leave no computing time for guesses. Raises as `open_seat` does.
     """
-    async with open_seat(name, replace(opening, background=True), queue) as seat:
+    async with open_seat(name, replace(opening, background=True, draft=None), queue) as seat:
         remove = quiet.add(seat.worker)
         try:
             yield seat

@@ -18,14 +18,12 @@ _BACKEND = "freehold.engines.openvino.model:OpenVinoModel"
 async def open_openvino(spec: EngineSpec, find: Find) -> AsyncGenerator[Engine, None]:
     """Yield an engine with every model of `spec` loaded by OpenVINO.
 
-    Raises ValueError where the extra `openvino` is not installed, and for what it cannot do: images by projectors, and
-    speculation; and what `open_embedded` raises.
+    Raises ValueError where the extra `openvino` is not installed, and for images by projectors, which it cannot do; and
+    what `open_embedded` raises.
     """
     if find_spec("openvino_genai") is None:
         raise ValueError(f"engine {spec.name!r}: kind 'openvino' needs the extra: pip install 'freehold[openvino]'")
-    if spec.projector is not None or spec.vision == "native":
+    if spec.vision == "native":
         raise ValueError(f"engine {spec.name!r}: an engine of kind 'openvino' sees no images by itself")
-    if spec.speculation != "none":
-        raise ValueError(f"engine {spec.name!r}: an engine of kind 'openvino' does not guess ahead")
     async with open_embedded(replace(spec, kept=None), find, _BACKEND, OpenVinoGrammars) as engine:
         yield engine

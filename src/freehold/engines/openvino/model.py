@@ -1,5 +1,6 @@
 """OpenVINO itself, through openvino-genai: imported in the worker process only, where a crash takes nobody along."""
 
+import ctypes
 import os
 from collections.abc import Callable
 from itertools import pairwise
@@ -177,11 +178,13 @@ class OpenVinoModel(Backend):
         scheduler.enable_prefix_caching = caching
         properties = {"INFERENCE_NUM_THREADS": self._opening.threads or cores}
         try:
-            return _GENAI.ContinuousBatchingPipeline(self._opening.path, scheduler, "CPU", properties)
+            pipeline = _GENAI.ContinuousBatchingPipeline(self._opening.path, scheduler, "CPU", properties)
         except (RuntimeError, IndexError) as error:
             raise ValueError(
                 f"OpenVINO cannot read {self._unread(error)}: use an engine of kind 'llama' for it"
             ) from error
+        _give_back()
+        return pipeline
 
     def _unread(self, error: Exception) -> str:
         """What of the file it is that OpenVINO cannot read, as far as that is known."""
@@ -189,3 +192,10 @@ class OpenVinoModel(Backend):
         if strange := read_storage(Path(self._opening.path)) - _STORAGE:
             return f"weights that are stored as {', '.join(sorted(strange))} ({why})"
         return f"this file of architecture {self._header.get('general.architecture')!r} ({why})"
+
+
+def _give_back() -> None:
+    """Have the C library return what reading a model has left free: of one of 1 GB, that is 0.7 GB."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's; others return what is free by themselves
+    if trim is not None:
+        trim(0)

@@ -21,7 +21,7 @@ class Open(Struct, frozen=True, kw_only=True, array_like=True, tag=1):
 
     `folder` is an empty folder that only this user may enter, for the worker's own use. In the `background`, it
     computes only while nothing else does. Where there is a folder `kept`, prompts are kept in it for 24 hours. One that
-    `speculates` guesses ahead. The other settings are those of EngineSpec.
+    `speculates` guesses ahead, as one with a `draft` model does. The other settings are those of EngineSpec.
     """
 
     backend: str
@@ -38,6 +38,7 @@ class Open(Struct, frozen=True, kw_only=True, array_like=True, tag=1):
     kept_mb: int = 0
     shared_prefixes: bool = False
     speculates: bool = False
+    draft: str | None = None
 
 
 class Tokenize(Struct, frozen=True, array_like=True, tag=2):
