@@ -117,6 +117,8 @@ class Gate:
         if self._full(claim, tokens):
             self._send_one_away(claim)
         line = self._line(claim)
+        if not any(map(len, self._lines)) and self._lets(line, tokens):
+            return self._take(line, tokens)
         waiter = Waiter[Place](claim.owner, tokens, asyncio.get_running_loop().create_future())
         line.join(waiter)
         self._admit()
@@ -229,7 +231,7 @@ class Gate:
         return Place(self, tokens, batch, self._clock())
 
     def _admit(self) -> None:
-        while (line := self._next()) is not None:
+        while any(map(len, self._lines)) and (line := self._next()) is not None:
             if line.first.granted.cancelled():
                 return  # its owner is about to wake, take itself out of the line and call us again
             waiter = line.pop()

@@ -6,6 +6,7 @@ from starlette.types import Receive
 from freehold.core.errors import Invalid, TooLarge
 
 MOST_VALUES = 1_000_000
+_JSON = "application/json"
 
 
 class ClientGone(Exception):
@@ -14,15 +15,14 @@ class ClientGone(Exception):
 
 async def read_json(request: Request, limit: int) -> bytes:
     """Return the body. Raises TooLarge over `limit` bytes or MOST_VALUES, Invalid when it is not declared as JSON."""
-    kind = request.headers.get("content-type")
-    if kind is not None and kind.partition(";")[0].strip().lower() != "application/json":
+    kind, declared = _declared(request)
+    if kind not in (None, _JSON) and kind.partition(";")[0].strip().lower() != _JSON:
         raise Invalid(
             f"Unsupported content type: '{kind.partition(';')[0].strip()}'. This API method only accepts "
             "'application/json' requests, but you specified the header 'Content-Type: "
             f"{kind}'. Please try again with a supported content type.",
             "unsupported_content_type",
         )
-    declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limit:
         raise _too_large(limit)
     body = await _read(request.receive, limit)
@@ -40,6 +40,17 @@ def check_values(body: bytes) -> None:
         raise TooLarge(
             f"Request body is too large: this server takes at most {MOST_VALUES} values in one.", "request_too_large"
         )
+
+
+def _declared(request: Request) -> tuple[str | None, str]:
+    """The content type, and the length as it is written; in one look through the headers, for every request pays it."""
+    kind, length = None, ""
+    for name, value in request.scope["headers"]:
+        if name == b"content-type" and kind is None:
+            kind = value.decode("latin-1")
+        elif name == b"content-length" and not length:
+            length = value.decode("latin-1")
+    return kind, length
 
 
 async def _read(receive: Receive, limit: int) -> bytes:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from freehold.core.errors import Invalid
-from freehold.http.sse import while_connected
+from freehold.http.sse import WhileConnected
 from freehold.surfaces.errors import envelope
 
 Read = Callable[[int, int], AsyncGenerator[bytes, None]]
@@ -91,7 +91,7 @@ class _Stream(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the bytes as they are read; stop when the client goes away."""
         async with aclosing(self._rest) as rest:
-            with while_connected(receive):
+            with WhileConnected(receive):
                 await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
                 await send({"type": "http.response.body", "body": self._first, "more_body": True})
                 async for piece in rest:

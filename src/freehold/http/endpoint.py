@@ -53,12 +53,22 @@ async def _queued(background: Background, who: Principal, body: Any, answer: Ans
 
 def json_bytes(encoded: bytes) -> Response:
     """Answer with JSON that is encoded already."""
-    return Response(encoded, media_type="application/json")
+    return _Json(encoded)
 
 
 def json_object(value: Any) -> Response:
     """Answer with a wire struct."""
     return json_bytes(msgspec.json.encode(value))
+
+
+class _Json(Response):
+    """JSON that is encoded already, with a 200: its two headers are known, and every answer pays for making them."""
+
+    def __init__(self, encoded: bytes) -> None:
+        self.status_code = 200
+        self.background = None
+        self.body = encoded
+        self.raw_headers = [(b"content-length", b"%d" % len(encoded)), (b"content-type", b"application/json")]
 
 
 def _headers(answer: Answer) -> list[tuple[bytes, bytes]]:

@@ -5,8 +5,8 @@ for nobody. Both are one thing here: a watcher that cancels the working task whe
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Iterable, Iterator, Mapping
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, Awaitable, Iterable, Mapping
+from contextlib import aclosing
 from typing import TypeVar
 
 from starlette.responses import Response
@@ -20,43 +20,47 @@ SOON_SECONDS = 0.05
 """Work that is done so soon is not watched: the watcher would cost more than what it may save."""
 
 
-@contextmanager
-def while_connected(receive: Receive) -> Iterator[None]:
+class WhileConnected:
     """Cancel the block when the client closes its connection. Raises ClientGone instead of the cancellation."""
-    task = asyncio.current_task()
-    if task is None:
-        raise RuntimeError("while_connected needs a running task")
-    gone = False
 
-    async def watch() -> None:
-        nonlocal gone
-        while (await receive())["type"] != "http.disconnect":
+    __slots__ = ("_gone", "_later", "_receive", "_task", "_watcher")
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._gone = False
+        self._watcher: asyncio.Task[None] | None = None
+
+    def __enter__(self) -> None:
+        """Begin to watch soon. Raises RuntimeError outside of a task."""
+        loop = asyncio.get_running_loop()
+        task = asyncio.current_task(loop)
+        if task is None:
+            raise RuntimeError("WhileConnected needs a running task")
+        self._task = task
+        self._later = loop.call_later(SOON_SECONDS, self._begin)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """End the watch."""
+        self._later.cancel()
+        if self._watcher is not None:
+            self._watcher.cancel()
+        if self._gone and kind is not None and issubclass(kind, asyncio.CancelledError):
+            self._task.uncancel()
+            raise ClientGone from None
+
+    def _begin(self) -> None:
+        self._watcher = asyncio.ensure_future(self._watch())
+
+    async def _watch(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
             pass
-        gone = True
-        task.cancel()
-
-    def begin() -> None:
-        nonlocal watcher
-        watcher = asyncio.ensure_future(watch())
-
-    watcher: asyncio.Task[None] | None = None
-    later = task.get_loop().call_later(SOON_SECONDS, begin)
-    try:
-        yield
-    except asyncio.CancelledError:
-        if not gone:
-            raise
-        task.uncancel()
-        raise ClientGone from None
-    finally:
-        later.cancel()
-        if watcher is not None:
-            watcher.cancel()
+        self._gone = True
+        self._task.cancel()
 
 
 async def unless_gone(receive: Receive, work: Awaitable[T]) -> T:
     """Await `work`, cancelled when the client closes its connection. Raises ClientGone then."""
-    with while_connected(receive):
+    with WhileConnected(receive):
         return await work
 
 
@@ -83,7 +87,7 @@ class EventStream(Response):
         Raises the fault that is met before the first frame: nothing was sent then.
         """
         async with aclosing(self._frames) as frames:
-            with while_connected(receive):
+            with WhileConnected(receive):
                 first = await anext(frames, b"")
                 await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
                 await send({"type": "http.response.body", "body": first, "more_body": True})

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec import Struct
 from msgspec.structs import replace
 
 from freehold.core.errors import Fault
@@ -49,8 +50,7 @@ class Chance:
     pad: Callable[[], str]
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(Struct, frozen=True, eq=False):
     """A request that can be answered, about to be. Use either `frames` or `result`, once.
 
     `ask` is what it asks for, with what it referred to. `keep` stores the final object before its last frame leaves, so
@@ -132,8 +132,7 @@ class Answer:
         return frames, error
 
 
-@dataclass(frozen=True)
-class Earlier:
+class Earlier(Struct, frozen=True, eq=False):
     """An answer that is made for a job: its id, the events that were told of it before, and whether it is to end."""
 
     id: str

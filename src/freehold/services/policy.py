@@ -22,8 +22,10 @@ class Policy:
 
     def declines(self, items: Sequence[Item]) -> "Declining | None":
         """What answers in the model's place; None when there is nothing to decline."""
+        if not self._patterns:
+            return None
         said = next((item for item in reversed(items) if isinstance(item, Message) and item.role == "user"), None)
-        if said is None or not self._patterns:
+        if said is None:
             return None
         return self.declines_text(" ".join(part.text for part in said.content if isinstance(part, InputText)))
 
