@@ -105,7 +105,7 @@ def render_said(prompt: Prompt) -> str:
 def offered(prompt: Prompt) -> tuple[Function, ...]:
     """The functions that the model may call now."""
     choice = prompt.choice
-    if choice.mode == "none":
+    if choice.mode == "none" or not prompt.functions:
         return ()
     return tuple(one for one in prompt.functions if not choice.names or one.name in choice.names)
 

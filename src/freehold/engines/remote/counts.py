@@ -48,7 +48,10 @@ class Counts:
 
 
 def _known(*counts: int | None) -> int | None:
-    return next((count for count in counts if count is not None), None)
+    for count in counts:  # not a generator: this is asked four times an answer
+        if count is not None:
+            return count
+    return None
 
 
 def _first(*counts: int | None) -> int:
