@@ -117,7 +117,7 @@ class Gate:
         if self._full(claim, tokens):
             self._send_one_away(claim)
         line = self._line(claim)
-        if not any(map(len, self._lines)) and self._lets(line, tokens):
+        if self._empty and self._lets(line, tokens):
             return self._take(line, tokens)
         waiter = Waiter[Place](claim.owner, tokens, asyncio.get_running_loop().create_future())
         line.join(waiter)
@@ -161,6 +161,11 @@ class Gate:
     @property
     def _waiting(self) -> int:
         return sum(map(len, self._tiers.values()))
+
+    @property
+    def _empty(self) -> bool:
+        """Whether nobody waits in any line."""
+        return not any(map(len, self._lines))
 
     def _line(self, claim: Claim) -> Line[Place]:
         return self._batch_line if claim.batch else self._tiers[claim.tier]
@@ -231,7 +236,7 @@ class Gate:
         return Place(self, tokens, batch, self._clock())
 
     def _admit(self) -> None:
-        while any(map(len, self._lines)) and (line := self._next()) is not None:
+        while not self._empty and (line := self._next()) is not None:
             if line.first.granted.cancelled():
                 return  # its owner is about to wake, take itself out of the line and call us again
             waiter = line.pop()

@@ -108,7 +108,7 @@ class LlamaModel(Backend):
         # The path of a unix socket may have no more than some 100 bytes, which a temporary folder's path can exceed.
         os.chdir(opening.folder)
         self._server: Any = _NATIVE.Server(_parameters(opening, path, pool, key, self._scratch.folder))
-        if (opening.speculates or opening.draft is not None) and not self._guesses():
+        if opening.guesses and not self._guesses():
             raise ValueError(f"llama.cpp does not guess ahead for it with {opening.draft or 'what was there before'}")
         self._chunks = json.Decoder(_Chunk)
         self._taken: dict[int, Slot] = {}
@@ -126,9 +126,7 @@ class LlamaModel(Backend):
             template=str(self._header.get("tokenizer.chat_template", "")),
             tokenizer=str(self._header.get("tokenizer.ggml.model", "")),
             sees=opening.projector is not None,
-            logprobs=not (
-                opening.speculates or opening.draft
-            ),  # llama.cpp tells none of what it writes while it guesses
+            logprobs=not opening.guesses,  # llama.cpp tells none of what it writes while it guesses
         )
         memory = None if self.ready.sees else States(self._scratch.folder, size, float("inf"))
         lasting = None
@@ -381,7 +379,7 @@ def _parameters(opening: Open, path: Path, pool: int, key: str, states: Path) ->
     p.cpuparams.n_threads = opening.threads or max(1, cores - 1)
     p.cpuparams_batch.n_threads = max(cores, opening.threads or 1)
     p.n_batch = _BATCH  # a cancelled prompt is noticed between batches
-    if opening.speculates or opening.draft is not None:
+    if opening.guesses:
         _guess(p, opening)
     p.cache_ram_mib = 0  # it knows no owners: one project would find what another has read
     p.cache_idle_slots = False

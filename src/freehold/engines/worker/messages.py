@@ -40,6 +40,11 @@ class Open(Struct, frozen=True, kw_only=True, array_like=True, tag=1):
     speculates: bool = False
     draft: str | None = None
 
+    @property
+    def guesses(self) -> bool:
+        """Whether tokens are guessed ahead, by whatever."""
+        return self.speculates or self.draft is not None
+
 
 class Tokenize(Struct, frozen=True, array_like=True, tag=2):
     """Render the turns with the model's chat template and count them, with what the answer is to begin with."""
