@@ -159,7 +159,7 @@ async def build(settings: Settings, data: Path, find: Find, chance: Chance | Non
         knowledge = _knowledge(settings, database, encoders, find, _judges(settings, catalog, engines), chance, bell)
         admission = Admission(catalog, engines, recall, Prompts(data), media, knowledge.toolbox)
         answering = Answering(admission, recall, memory, policy, chance, running)
-        journals, slots = JournalRows(database), sum(spec.slots for spec in settings.engines)
+        journals, slots = JournalRows(database), sum(engine.load.slots for engine in engines.values())
         background = Background(journals, answering, items, chance, bell, News(), hooks.announce, slots)
         limit = settings.server.max_body
         lines, replies = BatchRows(database), _replies(answering, knowledge.embeddings)

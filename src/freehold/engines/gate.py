@@ -101,6 +101,11 @@ class Gate:
         limit = self._slots + self._queue
         return Load(running=self._running, waiting=self._waiting, limit=limit, slots=self._slots)
 
+    def resize(self, slots: int) -> None:
+        """Let so many run at once from now on; where more do, nobody enters until enough have left."""
+        self._slots = slots
+        self._admit()
+
     def check(self, claim: Claim = USUAL) -> None:
         """Raise EngineBusy when a request that came now would be sent away; reserve nothing."""
         if self._full(claim, 0) and self._displaced(claim) is None:
@@ -114,11 +119,11 @@ class Gate:
         """
         if self._pool is not None and tokens > self._pool:
             raise ValueError(f"{tokens} tokens can never be reserved from a pool of {self._pool}")
-        if self._full(claim, tokens):
-            self._send_one_away(claim)
         line = self._line(claim)
         if self._empty and self._lets(line, tokens):
             return self._take(line, tokens)
+        if self._full(claim, tokens):
+            self._send_one_away(claim)
         waiter = Waiter[Place](claim.owner, tokens, asyncio.get_running_loop().create_future())
         line.join(waiter)
         self._admit()

@@ -31,20 +31,25 @@ AbilityName = Literal["schema", "logprobs", "reasoning"]
 SpeculationName = Literal["none", "prompt"]
 
 
+SLOTS = 8
+"""How many requests our own engines run at once where nothing is configured."""
+
+
 class EngineSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One engine as configured.
 
-    `slots` is how many requests run at once, `queue` how many wait. `context` is the most tokens of one request, prompt
-    and answer together (default: what the model was trained for, at most 32768). `pool` is the tokens of memory that
-    the running requests share (default: room for `slots` full answers, at most 32768, at least `context`). `threads`
-    compute one token of an answer (default: one less than the cores). `rate` is for scripts: words a second, 0 for as
-    fast as it can. `vision` says how the models see (default: by themselves where they
-    have a projector, else by OCR where that is installed). `projector` is the file of the model's projector (default:
-    the one `mmproj*.gguf` in the folder of a model that is alone there). What was read of prompts is kept in `cache_mb`
-    megabytes of memory, and in `kept_mb` megabytes of the folder `kept` where it is to last for 24 hours. With
-    `shared_prefixes`, an engine of kind `openvino`, and a llama-server behind one of kind `remote`, reuses what it has
-    read of prompts for all projects alike. With the `speculation` "prompt", one of kind `llama` guesses ahead where an
-    answer repeats its prompt or itself; a `draft` is the name of a smaller model that guesses ahead for it.
+    `slots` is how many requests run at once (default: SLOTS, elsewhere what the servers say), `queue` how many wait.
+    `context` is the most tokens of one request, prompt and answer together (default: what the model was trained for, at
+    most 32768). `pool` is the tokens of memory that the running requests share (default: room for `slots` full answers,
+    at most 32768, at least `context`). `threads` compute one token of an answer (default: one less than the cores).
+    `rate` is for scripts: words a second, 0 for as fast as it can. `vision` says how the models see (default: by
+    themselves where they have a projector, else by OCR where that is installed). `projector` is the file of the model's
+    projector (default: the one `mmproj*.gguf` in the folder of a model that is alone there). What was read of prompts
+    is kept in `cache_mb` megabytes of memory, and in `kept_mb` megabytes of the folder `kept` where it is to last for
+    24 hours. With `shared_prefixes`, an engine of kind `openvino`, and a llama-server behind one of kind `remote`,
+    reuses what it has read of prompts for all projects alike. With the `speculation` "prompt", one of kind `llama`
+    guesses ahead where an answer repeats its prompt or itself; a `draft` is the name of a smaller model that guesses
+    ahead for it.
 
     The rest is for engines elsewhere: their `url`, or the `urls` of several that serve the same models; their `key`,
     which is what the variable `key_env` or the file `key_file` holds. `dialect` and `abilities` say what they are and
@@ -55,7 +60,7 @@ class EngineSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: Annotated[str, Meta(min_length=1)]
     kind: str = "llama"
     models: tuple[Annotated[str, Meta(min_length=1)], ...] = ()
-    slots: Annotated[int, Meta(ge=1, le=4096)] = 8
+    slots: Annotated[int, Meta(ge=1, le=4096)] | None = None
     queue: Annotated[int, Meta(ge=0)] = 256
     context: Annotated[int, Meta(ge=64)] | None = None
     pool: Annotated[int, Meta(ge=64)] | None = None

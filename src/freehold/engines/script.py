@@ -16,7 +16,7 @@ from freehold.core.items import Logprob, TopLogprob
 from freehold.core.ports import Engine, Load, Served
 from freehold.core.prompt import Begun, Call, Prompt, Sampling
 from freehold.engines.gate import Gate, claim_of
-from freehold.engines.registry import EngineSpec, Find
+from freehold.engines.registry import SLOTS, EngineSpec, Find
 
 CONTEXT = 32_768
 _CREATED = 1_735_689_600
@@ -32,7 +32,8 @@ Word = Text | Thought | Declined | CallArgs
 @asynccontextmanager
 async def open_script(spec: EngineSpec, find: Find) -> AsyncGenerator[Engine, None]:
     """Yield a ScriptEngine for the names in `spec.models`, or for the one name `script`; `find` is not asked."""
-    yield ScriptEngine(spec.models or ("script",), Gate(spec.slots, spec.queue), spec.rate, spec.vision == "native")
+    gate = Gate(spec.slots or SLOTS, spec.queue)
+    yield ScriptEngine(spec.models or ("script",), gate, spec.rate, spec.vision == "native")
 
 
 class ScriptEngine:

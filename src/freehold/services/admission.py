@@ -114,7 +114,9 @@ class Admission:
         up. Of what was found in files, the weakest is left out where there is not room for all.
         """
         ask, served = admitted.ask, admitted.entry.served
-        ask = replace(ask, choice=choice or _first_choice(admitted, items), sampling=_left(ask.sampling, spent))
+        choice, sampling = choice or _first_choice(admitted, items), _left(ask.sampling, spent)
+        if choice is not ask.choice or sampling is not ask.sampling:
+            ask = replace(ask, choice=choice, sampling=sampling)
         budget, cite = BUDGETS[admitted.effort or "none"], not _small(served)
         most = max((len(one.results or ()) for one in searches(items)), default=0)
         if ask.search is not None and ask.search.usual and _small(served):

@@ -173,7 +173,9 @@ class Answering:
         `recent` remembers, and continues, what is not stored. An `earlier` answer goes on where it was: its events are
         those that follow. One of a `batch` waits until the engine has nothing better to do.
         """
-        ask = replace(surface.parse(body), batch=batch)
+        ask = surface.parse(body)
+        if batch:
+            ask = replace(ask, batch=True)
         admitted = await self._admission.admit(who, surface, ask if recent is None else recent.resume(ask))
         chance, served = self._chance, admitted.entry.served
         answer_id = chance.mint(surface.prefix) if earlier is None else earlier.id
@@ -213,11 +215,14 @@ class Answering:
             return self._after(who, self._recall.opened(who, compaction), admitted, earlier, conclude)
         if admitted.compact:
             return self._compacted(who, admitted, stopped, conclude)
-        begun, before = begun_by(earlier.events), earlier.events
+        before, prompts = earlier.events, admitted.prompts
+        if before:
+            begun = begun_by(before)
+            prompts = [replace(prompt, begun=begun) for prompt in prompts]
         hosted = self._admission.hosted(who, admitted, admitted.items)
         runs = [
             run(
-                _varied(replace(prompt, begun=begun), number),
+                _varied(prompt, number),
                 self._engine(admitted, prompt),
                 mint,
                 stopped,
@@ -225,7 +230,7 @@ class Answering:
                 before,
                 hosted,
             )
-            for prompt in admitted.prompts
+            for prompt in prompts
             for number in range(ask.choices)
         ]
         return runs[0] if len(runs) == 1 else side_by_side(runs, ask.choices, admitted.engine.load.limit)

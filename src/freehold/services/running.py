@@ -1,8 +1,6 @@
 """The answers under way in this process, and how to stop one."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Protocol
 
 from freehold.core.principal import Principal
@@ -40,20 +38,23 @@ class Running:
     def __len__(self) -> int:
         return len(self._under_way)
 
-    @contextmanager
-    def track(self, answer: Tracked) -> Iterator[None]:
-        """Count an answer as under way inside the block."""
+    def track(self, answer: Tracked) -> "_Track":
+        """Count an answer as under way inside the block that begins with what is returned."""
+        return _Track(self, answer)
+
+    def begin(self, answer: Tracked) -> None:
+        """Count an answer as under way until its `end`."""
         self._under_way[answer.id] = answer
         self._idle.clear()
-        try:
-            yield
-        finally:
-            del self._under_way[answer.id]
-            stopping = self._stopping.pop(answer.id, None)
-            if stopping is not None:
-                stopping.set()
-            if not self._under_way:
-                self._idle.set()
+
+    def end(self, answer: Tracked) -> None:
+        """Count an answer no more, and tell who asked it to stop."""
+        del self._under_way[answer.id]
+        stopping = self._stopping.pop(answer.id, None)
+        if stopping is not None:
+            stopping.set()
+        if not self._under_way:
+            self._idle.set()
 
     async def idle(self) -> None:
         """Wait until no answer is under way."""
@@ -78,3 +79,18 @@ class Running:
     def stopped(self, answer_id: str) -> bool:
         """Whether the answer was asked to end."""
         return answer_id in self._stopping
+
+
+class _Track:
+    """The block of `Running.track`; no generator, for every answer pays for it."""
+
+    __slots__ = ("_answer", "_running")
+
+    def __init__(self, running: Running, answer: Tracked) -> None:
+        self._running, self._answer = running, answer
+
+    def __enter__(self) -> None:
+        self._running.begin(self._answer)
+
+    def __exit__(self, *_: object) -> None:
+        self._running.end(self._answer)

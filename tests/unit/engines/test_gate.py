@@ -48,6 +48,28 @@ def test_lets_slots_in_and_keeps_the_others_in_order() -> None:
     asyncio.run(main())
 
 
+def test_the_number_of_slots_may_change() -> None:
+    async def main() -> None:
+        gate = Gate(slots=1, queue=10)
+        places = [await gate.acquire()]
+        waiters = [asyncio.create_task(gate.acquire()) for _ in range(3)]
+        await settle()
+        gate.resize(3)
+        await settle()
+        assert gate.load == Load(running=3, waiting=1, limit=13, slots=3)
+        gate.resize(2)
+        places += [await one for one in waiters[:2]]
+        places.pop().release()
+        await settle()
+        assert gate.load == Load(running=2, waiting=1, limit=12, slots=2)
+        places.pop().release()
+        places.append(await waiters[2])
+        for one in places:
+            one.release()
+
+    asyncio.run(main())
+
+
 def test_says_how_full_it_is() -> None:
     async def main() -> None:
         gate = Gate(slots=1, queue=2)

@@ -14,7 +14,7 @@ from freehold.engines.gate import Gate
 from freehold.engines.llama.projector import find_projector
 from freehold.engines.llama.quiet import Quiet
 from freehold.engines.parsers.thoughts import TAGS, Notation, trained
-from freehold.engines.registry import EngineSpec, Find
+from freehold.engines.registry import SLOTS, EngineSpec, Find
 from freehold.engines.worker.client import StartFailed, Worker, open_worker
 from freehold.engines.worker.messages import Open, Ready
 
@@ -47,7 +47,7 @@ async def find_opening(spec: EngineSpec, name: str, find: Find, backend: str) ->
         backend=backend,
         path=str(path),
         folder="",
-        slots=spec.slots,
+        slots=spec.slots or SLOTS,
         context=spec.context,
         pool=spec.pool,
         threads=spec.threads,

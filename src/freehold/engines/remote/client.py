@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+import time
 
 from msgspec import Struct
 
@@ -31,6 +32,7 @@ class Client:
         if key is not None and not (key.reveal().isascii() and key.reveal().isprintable()):
             raise ValueError("its key is none: it has characters that no key has")
         self.address = address
+        self.where = str(address)
         self.patience = patience
         self._tls = ssl.create_default_context() if address.scheme == "https" else None
         secret = f"authorization: Bearer {key.reveal()}\r\n" if key is not None else ""
@@ -70,7 +72,7 @@ class Client:
         return connection
 
     def _kept(self) -> Connection | None:
-        oldest = asyncio.get_running_loop().time() - _IDLE_SECONDS
+        oldest = time.monotonic() - _IDLE_SECONDS
         while self._idle:
             since, connection = self._idle.pop()
             if not connection.closed and since > oldest:
@@ -80,7 +82,7 @@ class Client:
 
     def _park(self, connection: Connection) -> None:
         if len(self._idle) < _MOST_IDLE:
-            self._idle.append((asyncio.get_running_loop().time(), connection))
+            self._idle.append((time.monotonic(), connection))
         else:
             connection.close()
 

@@ -24,6 +24,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0
         self._broken: Broken | None = None
         self._released = False
         self._used = False
@@ -53,7 +54,7 @@ class Connection(asyncio.Protocol):
         if self._transport is None or self.closed:
             raise Cut("the connection was closed", stale=old)
         self._transport.write(request)
-        self._watch()
+        self._watch(first)
         try:
             while not self._headed:
                 await self._wait()
@@ -88,7 +89,8 @@ class Connection(asyncio.Protocol):
         """Say that the answer has begun: from now on, the pieces are waited for as long as `between` says."""
         if self._limit != self._between:
             self._limit = self._between
-            self._watch()
+            if not self._complete:
+                self._watch(self._limit)
 
     def release(self) -> None:
         """Say that the answer was read: the connection may be used again, as soon as its last bytes are here."""
@@ -127,10 +129,12 @@ class Connection(asyncio.Protocol):
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
 
-    def _watch(self) -> None:
-        self._stop_watching()
-        if not self._complete:
-            self._timer = self._loop.call_later(self._limit, self._look)
+    def _watch(self, seconds: float) -> None:
+        """Look after so many seconds, or before: the timer of an earlier request does as well."""
+        due = self._loop.time() + seconds
+        if self._timer is None or self._due > due:
+            self._stop_watching()
+            self._timer, self._due = self._loop.call_later(seconds, self._look), due
 
     def _stop_watching(self) -> None:
         if self._timer is not None:
@@ -146,7 +150,7 @@ class Connection(asyncio.Protocol):
         if silent >= self._limit:
             self._fail(Silent(f"it said nothing for {self._limit:g} seconds"))
         else:
-            self._timer = self._loop.call_later(max(0.001, self._limit - silent), self._look)
+            self._watch(max(0.001, self._limit - silent))
 
     def _fail(self, broken: Broken) -> None:
         if self._broken is None:
@@ -155,7 +159,6 @@ class Connection(asyncio.Protocol):
         self._wake()
 
     def _free(self) -> None:
-        self._stop_watching()
         if self.closed or not self._lasting:
             self.close()
         else:
@@ -224,6 +227,5 @@ class Connection(asyncio.Protocol):
         """The answer is over."""
         if self._headed:
             self._complete = True
-            self._stop_watching()
             if self._released:
                 self._free()

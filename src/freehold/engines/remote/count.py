@@ -63,7 +63,7 @@ async def detokenize(client: Client, dialect: Dialect, model: str, tokens: tuple
 
 
 async def _asked(client: Client, path: str, body: dict[str, Any]) -> dict[str, Any]:
-    where = str(client.address)
+    where = client.where
     try:
         status, answer = await whole(client, "POST", path, json.encode(body), None)
     except Broken as broken:

@@ -19,7 +19,8 @@ class Dialect(Struct, frozen=True, kw_only=True):
     earlier turns; with `custom`, it has custom tools of its own; with `family`, it takes `prompt_cache_key`.
     `salted` keeps the cached prompts of projects apart, and with `cache_prompt` it can be told to reuse none;
     `template` says that its chat template takes arguments. One that is `tagged` may leave thoughts in the text.
-    `limit` is its name for the most tokens of an answer.
+    `limit` is its name for the most tokens of an answer, `slots` how many answers it is given at once where it does not
+    say how many it computes.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Dialect(Struct, frozen=True, kw_only=True):
     template: bool = False
     tagged: bool = True
     limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    slots: int = 64
 
 
 PLAIN = Dialect(name="plain")
@@ -59,6 +61,7 @@ DIALECTS: Mapping[str, Dialect] = {
             thoughts=True,
             salted=True,
             template=True,
+            slots=256,
         ),
         Dialect(
             name="sglang",
@@ -69,6 +72,7 @@ DIALECTS: Mapping[str, Dialect] = {
             thoughts=True,
             salted=True,
             template=True,
+            slots=256,
         ),
         Dialect(
             name="llama-server",
@@ -79,8 +83,9 @@ DIALECTS: Mapping[str, Dialect] = {
             thoughts=True,
             cache_prompt=True,
             template=True,
+            slots=4,
         ),
-        Dialect(name="ollama", schema=True, forced=False, biases=False, suffix=True),
+        Dialect(name="ollama", schema=True, forced=False, biases=False, suffix=True, slots=4),
         Dialect(
             name="freehold",
             counting="freehold",
@@ -98,6 +103,7 @@ DIALECTS: Mapping[str, Dialect] = {
             predicts=True,
             tagged=False,
             limit="max_completion_tokens",
+            slots=256,
         ),
     )
 }

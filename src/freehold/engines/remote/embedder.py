@@ -114,7 +114,7 @@ async def _embedded(
 ) -> wire.Embedded:
     """Ask for the vectors of some texts, of which the `first` stands at that place in the request."""
     body: dict[str, Any] = {"model": model, "input": texts, "encoding_format": "float"}
-    where = str(client.address)
+    where = client.where
     try:
         status, answer = await whole(client, "POST", client.address.path + "/embeddings", json.encode(body), patience)
     except Broken as broken:

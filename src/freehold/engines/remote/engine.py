@@ -75,12 +75,12 @@ class RemoteEngine:
 
     def __init__(self, spec: EngineSpec, upstreams: Sequence[Upstream], holding: Holding) -> None:
         self._spec = spec
-        self._gate = Gate(spec.slots, spec.queue)
         self._holding = holding
         self._watchers: list[Callable[[], None]] = []
         self._models: dict[str, Served] = {}
         self._owners: set[str] = set()
         self.upstreams = Upstreams(upstreams, spec.models, spec.dialect, self._changed)
+        self._gate = Gate(spec.slots or self.upstreams.slots, spec.queue)
         self._changed()
 
     @property
@@ -221,6 +221,7 @@ class RemoteEngine:
 
     def _changed(self) -> None:
         self._models = {one.name: one for one in served_by(self._spec, self.upstreams.facts)}
+        self._gate.resize(self._spec.slots or self.upstreams.slots)
         for changed in self._watchers:
             changed()
 
@@ -238,7 +239,7 @@ class _Answer:
     async def begin(self, prompt: Prompt, alone: bool) -> Sequence[Delta]:
         """Ask, and return the first deltas. Raises RemoteFailed and what the server refuses; then it is closed."""
         self.held = held(prompt)
-        where = str(self._client.address)
+        where = self._client.where
         reader = Reader(prompt, self._dialect, held=self.held, where=where)
         self._replica.begin()
         opened: Exchange | None = None

@@ -84,7 +84,7 @@ def failed(broken: Broken, where: str) -> RemoteFailed:
 
 async def open_exchange(client: Client, request: Request, reader: Reader) -> Exchange:
     """Ask an upstream. Raises RemoteFailed where it does not answer, and the fault for an answer that is none."""
-    where = str(client.address)
+    where = client.where
     try:
         connection = await client.ask("POST", client.address.path + request.path, request.body)
     except Broken as broken:
@@ -107,7 +107,7 @@ async def _check(client: Client, connection: Connection) -> None:
     """Raise the fault for a status that is no success."""
     if connection.status == 200:
         return
-    where = str(client.address)
+    where = client.where
     after = _seconds(connection.headers.get(b"retry-after", b""))
     try:
         body = await connection.read_all(_MOST_ERROR)
@@ -124,8 +124,8 @@ async def _whole(client: Client, connection: Connection, kind: bytes, reader: Re
         )
     body = (await connection.read_all(_MOST_WHOLE)).strip()
     if body.startswith(b"data:"):  # a stream that is not called one
-        return _Read(connection, reader, str(client.address), body + b"\n\n")
-    return _Read(connection, reader, str(client.address), b"data: " + body.replace(b"\n", b" ") + b"\n\n")
+        return _Read(connection, reader, client.where, body + b"\n\n")
+    return _Read(connection, reader, client.where, b"data: " + body.replace(b"\n", b" ") + b"\n\n")
 
 
 class _Read(Exchange):

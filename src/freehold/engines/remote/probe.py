@@ -47,12 +47,17 @@ class Ability(Struct, frozen=True, kw_only=True):
 
 
 class Facts(Struct, frozen=True, kw_only=True):
-    """What was found out about an upstream; `listed` is every name that it told, `models` those that matter."""
+    """What was found out about an upstream.
+
+    `listed` is every name that it told, `models` those that matter, `slots` how many answers it computes at once, None
+    where it does not say.
+    """
 
     dialect: Dialect
     version: str = ""
     models: Mapping[str, Ability] = {}
     listed: frozenset[str] = frozenset()
+    slots: int | None = None
 
 
 class Probe:
@@ -74,7 +79,8 @@ class Probe:
         known = {one.id: one for one in listed}
         wanted = names or [one.id for one in listed if not _another(one)]
         models = {name: await self._told(dialect, known.get(name)) for name in wanted if name in known or names}
-        return Facts(dialect=dialect, version=version, models=models, listed=frozenset(known))
+        slots = await self._slots(dialect)
+        return Facts(dialect=dialect, version=version, models=models, listed=frozenset(known), slots=slots)
 
     async def try_out(self, facts: Facts, names: Sequence[str]) -> Facts:
         """Return the facts with what a few small requests show of these models. Raises Broken."""
@@ -93,7 +99,7 @@ class Probe:
     async def _models(self) -> list[wire.ListedModel]:
         status, body = await self._get(self._client.address.path + "/models")
         if status != 200:
-            raise refused(status, body, 1.0, str(self._client.address))
+            raise refused(status, body, 1.0, self._client.where)
         try:
             return wire.read_models(body).data or []
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -133,6 +139,18 @@ class Probe:
             able = self._abilities
             told = replace(told, schema="schema" in able, logprobs="logprobs" in able, thinking="reasoning" in able)
         return told
+
+    async def _slots(self, dialect: Dialect) -> int | None:
+        """How many answers an upstream says it computes at once; in SGLang, each of its ranks says it for itself."""
+        root = self._client.address.root
+        if dialect.name == "llama-server":
+            return _number((await self._object(f"{root}/props")).get("total_slots"))
+        if dialect.name != "sglang":
+            return None
+        info = await self._object(f"{root}/server_info") or await self._object(f"{root}/get_server_info")
+        ranks = info.get("internal_states")
+        told = [one.get("effective_max_running_requests_per_dp") for one in ranks or () if isinstance(one, dict)]
+        return sum(_number(one) or 0 for one in told) or None
 
     async def _props(self, told: Ability, listed: wire.ListedModel | None) -> Ability:
         props = await self._object(f"{self._client.address.root}/props")

@@ -42,7 +42,7 @@ class Upstreams:
         self._dialect = DIALECTS[dialect] if dialect is not None else PLAIN
         self._facts: dict[int, Facts] = {}
         self._silent: set[int] = set()
-        self.replicas = Replicas([str(one.client.address) for one in upstreams])
+        self.replicas = Replicas([one.client.where for one in upstreams])
 
     def __len__(self) -> int:
         return len(self._all)
@@ -60,6 +60,12 @@ class Upstreams:
         """The upstreams that do not list a model, where another does."""
         lacking = [place for place, facts in self._facts.items() if model not in facts.listed]
         return [] if len(lacking) == len(self._facts) else lacking
+
+    @property
+    def slots(self) -> int:
+        """How many answers all upstreams compute at once, as they say, or else as is usual for what they are."""
+        told = ((self._facts.get(place), self.dialect(place)) for place in range(len(self._all)))
+        return sum((facts and facts.slots) or dialect.slots for facts, dialect in told)
 
     @property
     def facts(self) -> list[Facts]:

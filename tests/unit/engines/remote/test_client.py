@@ -108,6 +108,22 @@ def test_until_the_answer_has_begun_the_first_limit_counts() -> None:
     run(main)
 
 
+def test_a_connection_that_is_used_again_is_given_as_long_as_the_first_time() -> None:
+    async def main() -> None:
+        patience = Patience(connect=2.0, first=0.4, between=0.4)
+        async with upstream() as up, client(up, patience=patience) as one:
+            up.answer(CHAT, reply("a"), hang)
+            await ask(one)
+            await asyncio.sleep(0.3)
+            asked = asyncio.get_running_loop().time()
+            with pytest.raises(Silent, match=r"0\.4 seconds"):
+                await ask(one)
+            assert asyncio.get_running_loop().time() - asked >= 0.4
+            assert up.connections == 1
+
+    run(main)
+
+
 def test_nobody_listens() -> None:
     async def main() -> None:
         with socket.socket() as taken:

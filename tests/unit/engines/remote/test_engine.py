@@ -414,6 +414,25 @@ def test_counting_by_llama_server_and_by_another_of_us() -> None:
     run(main)
 
 
+def test_as_many_are_under_way_as_the_server_computes_or_as_is_configured() -> None:
+    async def main() -> None:
+        async with upstream("llamacpp") as up:
+            up.answer("/props", reply({"build_info": "b1", "total_slots": 2}))
+            up.answer(CHAT, hang)
+            async with engine(up, dialect=None) as opened:
+                tasks = [asyncio.create_task(answer(opened)) for _ in range(3)]
+                while len(up.at(CHAT)) < 2:  # noqa: ASYNC110  nobody tells when a request came
+                    await asyncio.sleep(0.01)
+                assert (opened.load.slots, opened.load.running, opened.load.waiting) == (2, 2, 1)
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+            async with engine(up, dialect=None, slots=7) as opened:
+                assert opened.load.slots == 7
+
+    run(main)
+
+
 def test_a_model_that_it_does_not_serve() -> None:
     async def main() -> None:
         async with upstream() as up, engine(up) as opened:

@@ -13,6 +13,7 @@ from freehold.engines.remote.probe import Ability, Facts, Probe
 from tests.upstream import CHAT, Answering, Upstream, reply, upstream
 
 PATIENCE = Patience(connect=2.0, first=2.0, between=2.0)
+_PER_RANK = "effective_max_running_requests_per_dp"
 
 
 def learn(
@@ -84,6 +85,23 @@ def test_what_servers_tell_of_a_model() -> None:
     assert facts.models["m"] == Ability(context=131072, schema=True, thinking=True, vision=True)
     assert up.at("/api/show")[0].json == {"model": "m"}
     assert up.at(CHAT) == []
+
+
+@pytest.mark.parametrize(
+    ("owner", "answers", "slots"),
+    [
+        ("llamacpp", {"/props": reply({"build_info": "b1", "total_slots": 6})}, 6),
+        ("llamacpp", {"/props": reply({"build_info": "b1"})}, None),
+        ("sglang", {"/server_info": reply({"internal_states": [{_PER_RANK: 52}, {_PER_RANK: 50}, {}]})}, 102),
+        ("sglang", {"/get_server_info": reply({"internal_states": [{_PER_RANK: 128}]})}, 128),
+        ("sglang", {"/server_info": reply({"internal_states": [None, {_PER_RANK: None}]})}, None),
+        ("vllm", {"/version": reply({"version": "0.32.0"})}, None),
+    ],
+)
+def test_how_many_answers_a_server_computes_at_once(
+    owner: str, answers: dict[str, Answering], slots: int | None
+) -> None:
+    assert learn(owner, answers, abilities=())[0].slots == slots
 
 
 def test_other_names_and_embedders_are_no_models() -> None:

@@ -72,6 +72,19 @@ def test_one_that_does_not_answer_is_taken_to_be_like_the_others() -> None:
     run(main)
 
 
+def test_all_together_compute_as_many_answers_as_each_says_or_as_is_usual() -> None:
+    async def main() -> None:
+        async with upstream("llamacpp") as tells, upstream("vllm") as silent:
+            tells.answer("/props", reply({"build_info": "b1", "total_slots": 6}))
+            known = Known(tells, silent)
+            assert known.all.slots == 64 + 64
+            await known.all.ask()
+            assert known.all.slots == 6 + 256
+            known.all.close()
+
+    run(main)
+
+
 def test_one_that_comes_later_is_asked_later(monkeypatch: pytest.MonkeyPatch) -> None:
     async def main() -> None:
         async with upstream("sglang") as late:
