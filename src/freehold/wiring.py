@@ -14,7 +14,7 @@ from freehold.core.ids import random_id, random_padding
 from freehold.core.ports import Changing, Embedder, Engine, Load, Served
 from freehold.engines.embedders import MULTILINGUAL, EmbedderSpec, open_embedder
 from freehold.engines.embedding.cl100k import Cl100k
-from freehold.engines.registry import KEPT, EngineSpec, Find, open_engine
+from freehold.engines.registry import KEPT, EngineSpec, Find, open_engine, takes
 from freehold.http.app import App
 from freehold.http.routes import (
     batches,
@@ -231,8 +231,9 @@ async def _engines(settings: Settings, data: Path, find: Find, stack: AsyncExitS
     for spec in settings.engines:
         if spec.name in engines:
             raise ValueError(f"two engines are named {spec.name!r}; give each [[engines]] its own name")
-        kept = replace(spec, kept=str(data / (spec.kept or KEPT)))
-        engines[spec.name] = await stack.enter_async_context(open_engine(kept, find))
+        kept = spec.kept or (KEPT if takes(spec.kind, "kept") else None)
+        placed = spec if kept is None else replace(spec, kept=str(data / kept))
+        engines[spec.name] = await stack.enter_async_context(open_engine(placed, find))
     return engines
 
 

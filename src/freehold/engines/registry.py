@@ -90,7 +90,7 @@ _ELSEWHERE = ("url", "urls", "key_env", "key_file", "key", "dialect", "abilities
 _PATIENCE = ("connect_seconds", "first_seconds", "silent_seconds")
 _FOR: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys((*_ELSEWHERE, *_PATIENCE), ("remote",)),
-    **dict.fromkeys(("projector", "cache_mb", "kept_mb", "speculation", "draft"), ("llama",)),
+    **dict.fromkeys(("projector", "cache_mb", "kept", "kept_mb", "speculation", "draft"), ("llama",)),
     **dict.fromkeys(("threads", "pool"), ("llama", "openvino")),
     "context": ("llama", "openvino", "remote"),
     "shared_prefixes": ("openvino", "remote"),
@@ -101,6 +101,11 @@ _FOR: Mapping[str, tuple[str, ...]] = {
 _DEFAULTS = EngineSpec(name="default")
 
 Factory = Callable[[EngineSpec, Find], AbstractAsyncContextManager[Engine]]
+
+
+def takes(kind: str, setting: str) -> bool:
+    """Whether engines of a kind do something with a setting; of kinds that are not ours, nobody knows."""
+    return kind not in BUILT_IN or kind in _FOR.get(setting, (kind,))
 
 
 def open_engine(spec: EngineSpec, find: Find) -> AbstractAsyncContextManager[Engine]:
@@ -115,7 +120,7 @@ def open_engine(spec: EngineSpec, find: Find) -> AbstractAsyncContextManager[Eng
     if target is None:
         raise ValueError(f"engine {spec.name!r}: unknown kind {spec.kind!r} (known: {', '.join(sorted(kinds))})")
     for name, others in _FOR.items():
-        if spec.kind in BUILT_IN and spec.kind not in others and getattr(spec, name) != getattr(_DEFAULTS, name):
+        if not takes(spec.kind, name) and getattr(spec, name) != getattr(_DEFAULTS, name):
             only = " and ".join(repr(kind) for kind in others)
             raise ValueError(f"engine {spec.name!r}: {name!r} is for engines of kind {only}, not {spec.kind!r}")
     module, _, attribute = target.partition(":")

@@ -43,6 +43,7 @@ def test_a_llama_engine_needs_a_model() -> None:
         (EngineSpec(name="x", kind="openvino", draft="m"), "'draft' is for engines of kind 'llama', not 'openvino'"),
         (EngineSpec(name="x", kind="remote", speculation="prompt"), "'speculation' is for engines of kind 'llama'"),
         (EngineSpec(name="x", kind="script", threads=2), "'threads' is for engines of kind 'llama' and 'openvino'"),
+        (EngineSpec(name="x", kind="openvino", kept="k"), "'kept' is for engines of kind 'llama', not 'openvino'"),
         (EngineSpec(name="x", rate=2.0), "'rate' is for engines of kind 'script', not 'llama'"),
     ],
 )

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from freehold.engines.worker.client import Worker
 
-LONGEST_SECONDS = 4.0
+LONGEST_SECONDS = 15.0
 """How long batches stand still at most, however much there is to answer."""
 BREATH_SECONDS = 1.0
 """How long they go on then."""
