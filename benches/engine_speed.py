@@ -35,14 +35,16 @@ def chatml(system: str, user: str) -> str:
     return f"<|im_start|>system\n{system}<|im_end|>\n<|im_start|>user\n{user}<|im_end|>\n<|im_start|>assistant\n"
 
 
-async def through_freehold(port: int, talks: list[tuple[str, str]], tokens: int) -> tuple[float, float]:
+async def through_freehold(
+    port: int, talks: list[tuple[str, str]], tokens: int, model: str = "gpt-4.1"
+) -> tuple[float, float]:
     """Tokens per second and the median time to the first token, in seconds."""
     firsts: list[float] = []
     counts: list[int] = []
 
     async def one(system: str, user: str) -> None:
         body = {
-            "model": "gpt-4.1",
+            "model": model,
             "messages": [{"role": "system", "content": system}, {"role": "user", "content": user}],
             "max_tokens": tokens,
             "temperature": 0,

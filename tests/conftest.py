@@ -15,6 +15,17 @@ settings.register_profile("house", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("house")
 
 
+COMPUTING = {"smollm2", "qwen05", "starter"}
+"""The fixtures of models that keep every core busy: two such tests at once take longer than one after the other."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that compute with such a model, so that the others can run side by side."""
+    for item in items:
+        if COMPUTING & set(getattr(item, "fixturenames", ())):
+            item.add_marker("computes")
+
+
 def _model(name: str) -> Path:
     return fetch(Folder(folders(os.environ).models), name, lambda done, total: None)
 

@@ -12,7 +12,7 @@ from freehold.core.prompt import Caching, Prompt, Sampling, Turn
 from freehold.engines.registry import EngineSpec, open_engine
 from tests.asking import said
 
-LONG = "Here is a list of words. " + "apple river stone cloud " * 160
+LONG = "Here is a list of words. " + "apple river stone cloud " * 80
 GREEDY = Sampling(temperature=0.0, max_tokens=12)
 
 
@@ -57,7 +57,7 @@ def test_those_who_ask_at_once_share_what_one_of_them_reads(smollm2: Path) -> No
             stops = [stop for _, stop in await asyncio.gather(*(said(llama, one) for one in asked))]
             cached = sorted(stop.usage.cached for stop in stops)
             assert cached[0] == 0
-            assert cached[1] > 600
+            assert cached[1] > 300
 
     asyncio.run(main())
 

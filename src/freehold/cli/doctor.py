@@ -20,6 +20,7 @@ from msgspec import Struct
 from freehold.cli.context import Here
 from freehold.config import Settings, SettingsError, load
 from freehold.core.errors import StorageFailed
+from freehold.engines.llama.cards import cards
 from freehold.engines.weights.folder import Folder
 from freehold.engines.weights.hub import digest
 from freehold.engines.weights.starters import LARGE, MEMORY_OF_LARGE, SMALL, starters
@@ -65,7 +66,9 @@ def doctor(here: Here, full: bool) -> None:
 def _examine(here: Here, full: bool) -> Iterator[Finding]:
     yield _python()
     yield _packages()
-    yield _engine()
+    yield (engine := _engine())
+    if engine.ok:
+        yield _cards()
     yield _processor()
     yield _memory()
     for name, folder in (("data folder", here.folders.data), ("model folder", here.folders.models)):
@@ -110,6 +113,12 @@ def _engine() -> Finding:
     with suppress(importlib.metadata.PackageNotFoundError):
         told += f", {SECOND_ENGINE} {importlib.metadata.version(SECOND_ENGINE)}"
     return Finding("embedded engine", True, told)
+
+
+def _cards() -> Finding:
+    """Name the graphics cards that the engine computes with; another build of it may see more."""
+    found = cards(importlib.import_module(ENGINE).get_device_info())
+    return Finding("graphics card", True, ", ".join(found) or "none; the embedded engine computes with the processor")
 
 
 def _processor() -> Finding:

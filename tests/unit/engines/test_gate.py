@@ -48,37 +48,18 @@ def test_lets_slots_in_and_keeps_the_others_in_order() -> None:
     asyncio.run(main())
 
 
-def test_the_number_of_slots_may_change() -> None:
-    async def main() -> None:
-        gate = Gate(slots=1, queue=10)
-        places = [await gate.acquire()]
-        waiters = [asyncio.create_task(gate.acquire()) for _ in range(3)]
-        await settle()
-        gate.resize(3)
-        await settle()
-        assert gate.load == Load(running=3, waiting=1, limit=13, slots=3)
-        gate.resize(2)
-        places += [await one for one in waiters[:2]]
-        places.pop().release()
-        await settle()
-        assert gate.load == Load(running=2, waiting=1, limit=12, slots=2)
-        places.pop().release()
-        places.append(await waiters[2])
-        for one in places:
-            one.release()
-
-    asyncio.run(main())
-
-
-def test_says_how_full_it_is() -> None:
+def test_says_how_full_it_is_and_lets_in_whom_another_slot_takes() -> None:
     async def main() -> None:
         gate = Gate(slots=1, queue=2)
         place = await gate.acquire()
         waiter = asyncio.create_task(gate.acquire())
         await settle()
         assert gate.load == Load(running=1, waiting=1, limit=3, slots=1)
-        place.release()
+        gate.resize(2)
         (await waiter).release()
+        assert gate.load == Load(running=1, waiting=0, limit=4, slots=2)
+        place.release()
+        gate.resize(1)
         assert gate.load == Load(running=0, waiting=0, limit=3, slots=1)
 
     asyncio.run(main())

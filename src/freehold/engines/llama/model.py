@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from freehold.core.items import Logprob
 from freehold.core.prompt import Raw, Turn
+from freehold.engines.llama.cards import cards
 from freehold.engines.llama.drafts import Drafts
 from freehold.engines.llama.header import fingerprint, read_header, sizes
 from freehold.engines.llama.listener import Error, Listener, NotDone
@@ -118,7 +119,7 @@ class LlamaModel(Backend):
             context=context,
             pool=pool,
             created=int(path.stat().st_mtime),
-            backend=f"llama.cpp (xllamacpp {_NATIVE.__version__})",
+            backend=" on ".join((f"llama.cpp (xllamacpp {_NATIVE.__version__})", *cards(_NATIVE.get_device_info()))),
             fingerprint=fingerprint(path, _NATIVE.__version__),
             temperature=temperature,
             top_p=top_p,
