@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,15 @@ def test_a_wrong_option_has_its_own_status(tmp_path: Path) -> None:
     assert done.returncode == 2 and "--prot" in done.stderr
 
 
+@pytest.fixture
+def heeded() -> Iterator[None]:
+    """Have children heed Ctrl-C, also where the tests run in the background: there they would ignore it, as we do."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeded")
 def test_ctrl_c_ends_an_answer_at_once(tmp_path: Path) -> None:
     (tmp_path / "freehold.toml").write_text('[[engines]]\nname = "slow"\nkind = "script"\nrate = 2\n')
     command = [sys.executable, "-m", "freehold.cli.main", "--data", str(tmp_path), "chat", "--engine", "slow"]

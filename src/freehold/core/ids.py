@@ -8,6 +8,8 @@ from collections.abc import Callable
 Mint = Callable[[str], str]
 Clock = Callable[[], float]
 
+_STORED = 256
+
 
 class _Random:
     """Random bytes in hex, in store: every answer takes a few, and asking the kernel for each is slower.
@@ -30,7 +32,6 @@ class _Random:
                 self._store.extend(digits[at : at + length] for at in range(0, len(digits), length))
 
 
-_STORED = 256
 _IDS, _PADDING = _Random(18), _Random(24)
 
 

@@ -119,7 +119,7 @@ class LlamaModel(Backend):
             context=context,
             pool=pool,
             created=int(path.stat().st_mtime),
-            backend=" on ".join((f"llama.cpp (xllamacpp {_NATIVE.__version__})", *cards(_NATIVE.get_device_info()))),
+            backend=_backend(),
             fingerprint=fingerprint(path, _NATIVE.__version__),
             temperature=temperature,
             top_p=top_p,
@@ -368,6 +368,12 @@ class _Run:
     def _logprob(self, token: Logprob) -> Logprob:
         """As it was asked for: llama.cpp lists at least one alternative."""
         return replace(token, top_logprobs=token.top_logprobs[: self._alternatives])
+
+
+def _backend() -> str:
+    """What computes, and with which graphics cards."""
+    found = ", ".join(cards(_NATIVE.get_device_info()))
+    return f"llama.cpp (xllamacpp {_NATIVE.__version__})" + (f" on {found}" if found else "")
 
 
 def _parameters(opening: Open, path: Path, pool: int, key: str, states: Path) -> Any:
