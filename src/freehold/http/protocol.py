@@ -60,7 +60,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._reading: Literal["head", "body", "nothing", "in vain"] = "head"
         self._length = self._taken = self._read = 0
         self._answer: _Together | None = None
-        self._since = self._moved = self.loop.time()
+        self._since = self._moved = self._idle = self.loop.time()
         self._watch = self.loop.call_later(PATIENCE, self._check)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -122,6 +122,17 @@ class HttpProtocol(HttpToolsProtocol):
         self._reading = "nothing"
         super().on_message_complete()
 
+    def on_response_complete(self) -> None:
+        """An answer is over; after `timeout_keep_alive` without another request, `_check` ends the connection.
+
+        uvicorn sets a timer of its own for each answer, which every one of them pays for.
+        """
+        self._idle = self.loop.time()
+        if self.pipeline or self.transport.is_closing():
+            return super().on_response_complete()
+        self.server_state.total_requests += 1
+        self.flow.resume_reading()
+
     def _check(self) -> None:
         now = self.loop.time()
         self._watch = self.loop.call_later(PATIENCE, self._check)
@@ -129,8 +140,15 @@ class HttpProtocol(HttpToolsProtocol):
             self._since = now
         if self._unread(now):
             self.transport.abort()
-        elif self._reading != "nothing" and now - self._since >= PATIENCE:
+        elif self._silent(now):
             self.transport.close()
+
+    def _silent(self, now: float) -> bool:
+        """Whether the client says nothing for too long: of a request that it began, or after its last was answered."""
+        if self._reading != "nothing":
+            return now - self._since >= PATIENCE
+        unused = self.cycle is None or self.cycle.response_complete
+        return unused and now - self._idle >= self.timeout_keep_alive
 
     def _unread(self, now: float) -> bool:
         """Whether bytes wait for the client, and it has taken none for too long."""

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Iterable, Mapping
 from contextlib import aclosing
 from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -20,10 +21,43 @@ SOON_SECONDS = 0.05
 """Work that is done so soon is not watched: the watcher would cost more than what it may save."""
 
 
+class _Early:
+    """What is not watched yet, on one event loop: one timer begins to watch all of it that has become old enough."""
+
+    def __init__(self) -> None:
+        self._timed = False
+        self._older: dict[WhileConnected, None] = {}
+        self._newer: dict[WhileConnected, None] = {}
+
+    def add(self, work: "WhileConnected", loop: asyncio.AbstractEventLoop) -> None:
+        """Begin to watch work after SOON_SECONDS, or up to twice as many."""
+        self._newer[work] = None
+        if not self._timed:
+            self._timed = True
+            loop.call_later(SOON_SECONDS, self._look, loop)
+
+    def drop(self, work: "WhileConnected") -> None:
+        """Watch work that is done no more."""
+        self._newer.pop(work, None)
+        self._older.pop(work, None)
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        for work in self._older:
+            work.begin()
+        self._older, self._newer = self._newer, {}
+        self._timed = bool(self._older)
+        if self._timed:
+            loop.call_later(SOON_SECONDS, self._look, loop)
+
+
+_EARLY = WeakKeyDictionary[asyncio.AbstractEventLoop, _Early]()
+"""By event loop: a process has one, save in tests."""
+
+
 class WhileConnected:
     """Cancel the block when the client closes its connection. Raises ClientGone instead of the cancellation."""
 
-    __slots__ = ("_gone", "_later", "_receive", "_task", "_watcher")
+    __slots__ = ("_early", "_gone", "_receive", "_task", "_watcher")
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
@@ -37,18 +71,20 @@ class WhileConnected:
         if task is None:
             raise RuntimeError("WhileConnected needs a running task")
         self._task = task
-        self._later = loop.call_later(SOON_SECONDS, self._begin)
+        self._early = _EARLY.get(loop) or _EARLY.setdefault(loop, _Early())
+        self._early.add(self, loop)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """End the watch."""
-        self._later.cancel()
+        self._early.drop(self)
         if self._watcher is not None:
             self._watcher.cancel()
         if self._gone and kind is not None and issubclass(kind, asyncio.CancelledError):
             self._task.uncancel()
             raise ClientGone from None
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
+        """Watch from now on."""
         self._watcher = asyncio.ensure_future(self._watch())
 
     async def _watch(self) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeGuard
+from typing import Self, TypeGuard
 
 from msgspec import json
 from msgspec.structs import replace
@@ -60,14 +60,29 @@ class Alone:
         """See Hosting."""
         return prompt
 
-    async def carry_out(self, stop: Stop) -> AsyncGenerator[Event, None]:
+    def carry_out(self, stop: Stop) -> "_NoEvents":
         """See Hosting."""
-        for event in ():
-            yield event
+        return _NO_EVENTS
 
     async def then(self, stop: Stop) -> Prompt | Stop:
         """See Hosting."""
         return stop
+
+
+class _NoEvents:
+    """A stream of no events; no generator, because the loop keeps a list of those, and every answer pays for it."""
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Event:
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        """Close nothing."""
+
+
+_NO_EVENTS = _NoEvents()
 
 
 class Hosting:

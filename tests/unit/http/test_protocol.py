@@ -35,8 +35,8 @@ async def answer(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 @asynccontextmanager
-async def connected(app: ASGIApp = answer) -> AsyncIterator[Client]:
-    config = uvicorn.Config(app, log_config=None, lifespan="off")
+async def connected(app: ASGIApp = answer, kept: int = 5) -> AsyncIterator[Client]:
+    config = uvicorn.Config(app, log_config=None, lifespan="off", timeout_keep_alive=kept)
     state, loop = ServerState(), asyncio.get_running_loop()
     server = await loop.create_server(lambda: HttpProtocol(config, state, {}), "127.0.0.1", 0)
     async with server:
@@ -146,6 +146,35 @@ async def _drop(writer: asyncio.StreamWriter) -> None:
     while True:
         writer.write(b"x")
         await asyncio.sleep(PATIENCE / 10)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_connection_is_kept_for_a_while_behind_its_last_answer_and_not_for_ever() -> None:
+    async def main() -> None:
+        async with connected(kept=1) as (reader, writer):
+            for pause in (3 * PATIENCE, 3 * PATIENCE, 0):
+                writer.write(GET)
+                assert await reader.readuntil(b"\r\n\r\n0")
+                await asyncio.sleep(pause)
+            answered = asyncio.get_running_loop().time()
+            assert await reader.read() == b""
+            assert 1 <= asyncio.get_running_loop().time() - answered < 1 + 3 * PATIENCE
+
+    asyncio.run(asyncio.wait_for(main(), 20))
+
+
+@pytest.mark.usefixtures("impatient")
+def test_an_answer_that_takes_its_time_ends_no_connection() -> None:
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        await asyncio.sleep(8 * PATIENCE)
+        await answer(scope, receive, send)
+
+    async def main() -> None:
+        async with connected(slow, kept=1) as (reader, writer):
+            writer.write(GET)
+            assert await reader.readuntil(b"\r\n\r\n0")
+
+    asyncio.run(asyncio.wait_for(main(), 20))
 
 
 @pytest.mark.usefixtures("impatient")

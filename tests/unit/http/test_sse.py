@@ -39,6 +39,26 @@ def test_frames_are_sent_one_by_one_and_the_stream_is_closed() -> None:
     asyncio.run(main())
 
 
+def test_of_many_only_those_are_ended_whose_client_has_left() -> None:
+    async def main() -> None:
+        async def slow(wire: Wire, seconds: float) -> str:
+            try:
+                return await unless_gone(wire.receive, asyncio.sleep(seconds, "done"))
+            except ClientGone:
+                return "gone"
+
+        wires = [Wire() for _ in range(6)]
+        for wire in wires[::2]:
+            wire.left.set()
+        seconds = (0.0, 0.0, 9.0, 0.3, 9.0, 0.3)
+        ends = await asyncio.gather(*map(slow, wires, seconds))
+        assert ends == ["done", "done", "gone", "done", "gone", "done"]
+        assert await slow(wires[0], 9.0) == "gone"
+
+    for _ in range(2):  # each time on a loop of its own
+        asyncio.run(asyncio.wait_for(main(), 5))
+
+
 def test_a_client_that_leaves_closes_what_makes_the_frames() -> None:
     async def main() -> None:
         closed = asyncio.Event()
