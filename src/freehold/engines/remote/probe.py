@@ -8,7 +8,7 @@ from msgspec import Struct, json
 from msgspec.structs import replace
 
 from freehold.engines.remote import wire
-from freehold.engines.remote.broken import Garbled
+from freehold.engines.remote.broken import Garbled, Silent
 from freehold.engines.remote.client import Client, Patience
 from freehold.engines.remote.dialects import DIALECTS, PLAIN, Dialect
 from freehold.engines.remote.faults import refused
@@ -33,6 +33,7 @@ _TRIAL: dict[str, Any] = {
     "required": ["answer"],
     "additionalProperties": False,
 }
+_PER_RANK = "effective_max_running_requests_per_dp"
 _THINKING_MARKS = ("<think>", "<|channel|>", "enable_thinking", "reasoning_content")
 
 
@@ -141,15 +142,21 @@ class Probe:
         return told
 
     async def _slots(self, dialect: Dialect) -> int | None:
-        """How many answers an upstream says it computes at once; in SGLang, each of its ranks says it for itself."""
+        """How many answers an upstream says it computes at once; in SGLang, each of its ranks says it for itself.
+
+        SGLang asks its scheduler for that, which may have too much to do to answer in time: then nobody knows.
+        """
         root = self._client.address.root
         if dialect.name == "llama-server":
             return _number((await self._object(f"{root}/props")).get("total_slots"))
         if dialect.name != "sglang":
             return None
-        info = await self._object(f"{root}/server_info") or await self._object(f"{root}/get_server_info")
+        try:
+            info = await self._object(f"{root}/server_info") or await self._object(f"{root}/get_server_info")
+        except Silent:
+            return None
         ranks = info.get("internal_states")
-        told = [one.get("effective_max_running_requests_per_dp") for one in ranks or () if isinstance(one, dict)]
+        told = [one.get(_PER_RANK) for one in ranks if isinstance(one, dict)] if isinstance(ranks, list) else []
         return sum(_number(one) or 0 for one in told) or None
 
     async def _props(self, told: Ability, listed: wire.ListedModel | None) -> Ability:
@@ -209,8 +216,8 @@ class Probe:
     async def _get(self, path: str) -> tuple[int, bytes]:
         return await self._ask("GET", path, b"")
 
-    async def _ask(self, method: str, path: str, body: bytes, patience: Patience = ASKING) -> tuple[int, bytes]:
-        return await whole(self._client, method, path, body, patience)
+    async def _ask(self, method: str, path: str, body: bytes, patience: Patience | None = None) -> tuple[int, bytes]:
+        return await whole(self._client, method, path, body, patience or ASKING)
 
 
 async def whole(client: Client, method: str, path: str, body: bytes, patience: Patience | None) -> tuple[int, bytes]:

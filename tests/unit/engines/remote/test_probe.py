@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 
 from freehold.core.errors import Fault
+from freehold.engines.remote import probe as module
 from freehold.engines.remote.address import address
 from freehold.engines.remote.broken import Broken, Garbled
 from freehold.engines.remote.client import Client, Patience
 from freehold.engines.remote.probe import Ability, Facts, Probe
-from tests.upstream import CHAT, Answering, Upstream, reply, upstream
+from tests.upstream import CHAT, Answering, Upstream, hang, reply, upstream
 
 PATIENCE = Patience(connect=2.0, first=2.0, between=2.0)
 _PER_RANK = "effective_max_running_requests_per_dp"
@@ -95,12 +96,15 @@ def test_what_servers_tell_of_a_model() -> None:
         ("sglang", {"/server_info": reply({"internal_states": [{_PER_RANK: 52}, {_PER_RANK: 50}, {}]})}, 102),
         ("sglang", {"/get_server_info": reply({"internal_states": [{_PER_RANK: 128}]})}, 128),
         ("sglang", {"/server_info": reply({"internal_states": [None, {_PER_RANK: None}]})}, None),
+        ("sglang", {"/server_info": reply({"internal_states": 5})}, None),
+        ("sglang", {"/server_info": hang}, None),
         ("vllm", {"/version": reply({"version": "0.32.0"})}, None),
     ],
 )
 def test_how_many_answers_a_server_computes_at_once(
-    owner: str, answers: dict[str, Answering], slots: int | None
+    owner: str, answers: dict[str, Answering], slots: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(module, "ASKING", Patience(connect=2.0, first=0.3, between=0.3))
     assert learn(owner, answers, abilities=())[0].slots == slots
 
 
