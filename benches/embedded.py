@@ -25,7 +25,7 @@ from pathlib import Path
 import psutil
 from msgspec import Struct
 
-from benches.engine_speed import conversations, through_freehold, until_loaded
+from benches.engine_speed import chat_streams, conversations, until_loaded
 from benches.figures import Figure, show
 from benches.load import exchange, request_bytes
 from benches.server_cpu import KEY, free_port, server
@@ -94,17 +94,17 @@ async def measure(sides: Sequence[Side], options: argparse.Namespace) -> int:
         await until_loaded(side.port)
         if psutil.Process(side.pid).status() == psutil.STATUS_ZOMBIE:
             raise SystemExit(f"{side.name} has ended")
-        await through_freehold(side.port, conversations(2, 0), 8)
+        await chat_streams(side.port, conversations(2, 0), 8)
     for number in range(1, options.rounds + 1):
         turn = sides if number % 2 else sides[::-1]
         for side in turn:
-            _, first = await through_freehold(side.port, long_talk(f"{number}-{side.port}"), 1)
+            _, first = await chat_streams(side.port, long_talk(f"{number}-{side.port}"), 1)
             side.found[FIRST].append(first)
             progress(side, number, FIRST)
         for streams, what in zip(STREAMS, (ONE, EIGHT), strict=True):
             for side in turn:
                 talks = conversations(streams, number * 100 + streams)
-                rate, _ = await through_freehold(side.port, talks, options.tokens)
+                rate, _ = await chat_streams(side.port, talks, options.tokens)
                 side.found[what].append(rate)
                 progress(side, number, what)
     for side in sides:

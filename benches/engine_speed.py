@@ -35,7 +35,7 @@ def chatml(system: str, user: str) -> str:
     return f"<|im_start|>system\n{system}<|im_end|>\n<|im_start|>user\n{user}<|im_end|>\n<|im_start|>assistant\n"
 
 
-async def through_freehold(
+async def chat_streams(
     port: int, talks: list[tuple[str, str]], tokens: int, model: str = "gpt-4.1"
 ) -> tuple[float, float]:
     """Tokens per second and the median time to the first token, in seconds."""
@@ -108,7 +108,7 @@ async def compare(options: argparse.Namespace, folder: Path) -> None:
                 ours, theirs = [], []
                 for _ in range(options.rounds):
                     run += 2
-                    ours.append(await through_freehold(port, conversations(streams, run), options.tokens))
+                    ours.append(await chat_streams(port, conversations(streams, run), options.tokens))
                     theirs.append(directly(direct, conversations(streams, run + 1), options.tokens))
                 a, b = medians(ours), medians(theirs)
                 print(

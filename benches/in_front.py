@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from benches.engine_speed import conversations, medians, through_freehold, until_loaded
+from benches.engine_speed import chat_streams, conversations, medians, until_loaded
 from benches.load import cpu_seconds
 from benches.server_cpu import KEY, free_port, server
 
@@ -50,7 +50,7 @@ async def compare(options: argparse.Namespace, folder: Path) -> None:
                     run += 1
                     before = cpu_seconds(pid)
                     talks = conversations(streams, run)
-                    found.append(await through_freehold(where, talks, options.tokens, model))
+                    found.append(await chat_streams(where, talks, options.tokens, model))
                     if where == port:
                         spent.append((cpu_seconds(pid) - before) / streams / options.tokens * 1e6)
             (rate, first), (rate_there, first_there) = medians(ours), medians(theirs)

@@ -80,7 +80,7 @@ class RemoteEngine:
         self._models: dict[str, Served] = {}
         self._owners: set[str] = set()
         self.upstreams = Upstreams(upstreams, spec.models, spec.dialect, self._changed)
-        self._gate = Gate(spec.slots or self.upstreams.slots, spec.queue)
+        self._gate = Gate(self._slots, spec.queue)
         self._changed()
 
     @property
@@ -219,9 +219,13 @@ class RemoteEngine:
                 return found
         raise failure or self._down()
 
+    @property
+    def _slots(self) -> int:
+        return self._spec.slots or self.upstreams.slots
+
     def _changed(self) -> None:
         self._models = {one.name: one for one in served_by(self._spec, self.upstreams.facts)}
-        self._gate.resize(self._spec.slots or self.upstreams.slots)
+        self._gate.resize(self._slots)
         for changed in self._watchers:
             changed()
 
